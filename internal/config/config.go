@@ -1,0 +1,72 @@
+// Package config says where an installation lives and how it is reached: one
+// checked struct, from the environment and a KEY=value file, and the paths that
+// follow from it. It never creates anything.
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+)
+
+// Identities of the daemons of a private installation: numbers kept for it, so
+// that no user has to be made on the machine. Sites follow from FirstSiteUID.
+const (
+	PanelUID     = 29990 // panel; also the gid of what it may read
+	MariaDBUID   = 29991
+	ApacheUID    = 33 // www-data, from Debian's base-passwd
+	FirstSiteUID = 30000
+	LastSiteUID  = 59999
+)
+
+// Mount is where a private installation sees its own data directory, whatever
+// its name outside: `up` gives itself a mount namespace in which the directory
+// is bound here. Paths in the configuration of daemons are thus constant and
+// short (a socket's path has at most 107 bytes), and the parents' modes do not
+// matter.
+const Mount = "/srv/cancale"
+
+// SiteHome is where every site sees its home inside its sandbox.
+const SiteHome = "/srv/site"
+
+// Layout is the set of paths of one installation.
+type Layout struct{ Root string }
+
+// In joins names to the root.
+func (l Layout) In(names ...string) string {
+	return filepath.Join(append([]string{l.Root}, names...)...)
+}
+
+// The directories and files of an installation. Modes are set by the package
+// that makes each.
+func (l Layout) Lock() string             { return l.In("lock") }    // held by up; holds its pid
+func (l Layout) Version() string          { return l.In("version") } // of the layout
+func (l Layout) Etc() string              { return l.In("etc") }     // root 0711: panel.json 0640, agent.json 0600, …
+func (l Layout) MariaDB() string          { return l.In("mariadb") } // data directory, MariaDBUID 0700
+func (l Layout) Run() string              { return l.In("run") }     // root 0711
+func (l Layout) MariaDBSocket() string    { return l.In("run", "mysqld", "mysqld.sock") }
+func (l Layout) AgentSocket() string      { return l.In("run", "agent.sock") }      // datagrams: any byte is a wake-up
+func (l Layout) SupervisorSocket() string { return l.In("run", "supervisor.sock") } // root 0600
+func (l Layout) Status() string           { return l.In("run", "status.json") }     // ports and services, written by up
+func (l Layout) Homes() string            { return l.In("t") }                      // root 0711: one secret token per site
+func (l Layout) Home(token string) string { return l.In("t", token) }
+func (l Layout) Sockets() string          { return l.In("f") } // root 0711: one secret token per site
+func (l Layout) SocketDir(token string) string {
+	return l.In("f", token)
+}
+func (l Layout) PHPSocket(token string) string { return l.In("f", token, "fpm.sock") }
+func (l Layout) Apache() string                { return l.In("apache") }  // root 0700
+func (l Layout) Pages() string                 { return l.In("pages") }   // root 0755: neutral, suspended, default site
+func (l Layout) PHP() string                   { return l.In("php") }     // root 0700: one folder per site
+func (l Layout) Sandbox() string               { return l.In("sandbox") } // root 0700: one SITE.json per site, for `enter`
+func (l Layout) Logs() string                  { return l.In("log") }     // root 0700; log/sites/<id> per site
+
+// maxSocketPath is sockaddr_un's limit (unix(7)).
+const maxSocketPath = 107
+
+// SocketPathOK reports an error when a socket's path is too long to be used.
+func SocketPathOK(path string) error {
+	if len(path) > maxSocketPath {
+		return fmt.Errorf("%s: a socket path has at most %d bytes, this one has %d", path, maxSocketPath, len(path))
+	}
+	return nil
+}

@@ -1,0 +1,310 @@
+package hosting
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"net/mail"
+	"net/netip"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/net/publicsuffix"
+)
+
+// Names that come from people. Each is parsed once, where it enters; after
+// that the type is the proof. No accepted name holds a control character, a
+// quote, a backslash, a dollar or a space.
+type (
+	AccountName  string // [a-z][a-z0-9-]{1,30}
+	PlanName     string // as an account name
+	DatabaseName string // ACCOUNT_suffix, at most 64 characters
+	FTPName      string // name@account, or account
+	Email        string // as typed, lower case
+	Hostname     string // ASCII (punycode) form, lower case, no trailing dot
+	DocumentRoot string // relative to the home, cleaned; "" is the home itself
+	PHPVersion   string // "8.2"
+	Token        string // 128 bits in lower-case hex
+)
+
+var accountName = regexp.MustCompile(`^[a-z][a-z0-9-]{1,30}$`)
+
+// reservedAccounts would collide with names of MariaDB, of the panel or of ours.
+var reservedAccounts = []string{"cancale", "mysql", "mariadb", "root", "sys", "information-schema", "performance-schema", "admin", "www", "ftp", "anonymous"}
+
+// ParseAccountName accepts the short name of a hosted association.
+func ParseAccountName(s string) (AccountName, error) {
+	s = strings.ToLower(strings.TrimSpace(s))
+	if !accountName.MatchString(s) || strings.HasSuffix(s, "-") {
+		return "", Refuse(Invalid, "name", "account.name_invalid")
+	}
+	if slices.Contains(reservedAccounts, s) {
+		return "", Refuse(Conflict, "name", "account.name_reserved", s)
+	}
+	return AccountName(s), nil
+}
+
+// ParsePlanName accepts the short name of a plan.
+func ParsePlanName(s string) (PlanName, error) {
+	s = strings.ToLower(strings.TrimSpace(s))
+	if !accountName.MatchString(s) || strings.HasSuffix(s, "-") {
+		return "", Refuse(Invalid, "name", "plan.name_invalid")
+	}
+	return PlanName(s), nil
+}
+
+// maxLabel is the longest label or name of a person, in characters.
+const maxLabel = 120
+
+// ParseLabel accepts one line of text for people: the name of an association
+// or of a person. It may be empty.
+func ParseLabel(field, s string) (string, error) {
+	s = strings.TrimSpace(s)
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, isControl) {
+		return "", Refuse(Invalid, field, "label.invalid")
+	}
+	if utf8.RuneCountInString(s) > maxLabel {
+		return "", Refuse(Invalid, field, "label.too_long", "120")
+	}
+	return s, nil
+}
+
+// isControl finds what must not reach a page, a log line or a file that a
+// daemon reads: control characters, line and paragraph separators, and the
+// marks that turn the direction of a text.
+func isControl(r rune) bool {
+	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp) || unicode.Is(unicode.Bidi_Control, r)
+}
+
+// ParseEmail accepts the address of one mailbox, without a display name. Only
+// the form is checked.
+func ParseEmail(s string) (Email, error) {
+	s = strings.ToLower(strings.TrimSpace(s))
+	invalid := Refuse(Invalid, "email", "email.invalid")
+	if len(s) > 254 || strings.ContainsFunc(s, isControl) || strings.ContainsAny(s, " \"\\<>(),;$'`%") {
+		return "", invalid
+	}
+	addr, err := mail.ParseAddress(s)
+	if err != nil || addr.Address != s {
+		return "", invalid
+	}
+	local, domain, _ := strings.Cut(s, "@")
+	if local == "" || len(local) > 64 || strings.ContainsAny(domain, "@[]") {
+		return "", invalid
+	}
+	if ascii, err := hostProfile.ToASCII(domain); err != nil || !strings.Contains(ascii, ".") {
+		return "", invalid
+	}
+	return Email(s), nil
+}
+
+// hostProfile maps and checks host names as browsers do before a look-up
+// (UTS 46, strict LDH).
+var hostProfile = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(true), idna.Transitional(false), idna.VerifyDNSLength(true))
+
+// ParseHostname accepts a fully qualified host name, typed in Unicode or in
+// ASCII, in any case, with or without its final dot. Addresses, wildcards,
+// single labels and public suffixes (co.uk, gouv.fr) are refused.
+func ParseHostname(s string) (Hostname, error) {
+	s = strings.TrimSuffix(strings.TrimSpace(s), ".")
+	switch {
+	case s == "":
+		return "", Refuse(Invalid, "host", "host.empty")
+	case len(s) > 500 || strings.ContainsFunc(s, isControl):
+		return "", Refuse(Invalid, "host", "host.invalid")
+	case strings.Contains(s, "://") || strings.Contains(s, "/"):
+		return "", Refuse(Invalid, "host", "host.is_url")
+	case strings.Contains(s, "*"):
+		return "", Refuse(Invalid, "host", "host.wildcard")
+	case strings.Contains(s, ".."):
+		return "", Refuse(Invalid, "host", "host.double_dot")
+	}
+	if _, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return "", Refuse(Invalid, "host", "host.is_address")
+	}
+	ascii, err := hostProfile.ToASCII(s)
+	if err != nil || len(ascii) > 253 || !isLDH(ascii) {
+		return "", Refuse(Invalid, "host", "host.invalid")
+	}
+	if _, err := netip.ParseAddr(ascii); err == nil || isDigits(ascii[strings.LastIndexByte(ascii, '.')+1:]) {
+		return "", Refuse(Invalid, "host", "host.is_address")
+	}
+	if !strings.Contains(ascii, ".") {
+		return "", Refuse(Invalid, "host", "host.single_label")
+	}
+	if suffix, _ := publicsuffix.PublicSuffix(ascii); suffix == ascii {
+		return "", Refuse(Invalid, "host", "host.public_suffix", s)
+	}
+	return Hostname(ascii), nil
+}
+
+// isLDH is the last word on what reaches a virtual host: letters, digits,
+// hyphens inside labels, dots (RFC 1123, section 2.1).
+func isLDH(s string) bool {
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for i := range len(label) {
+			c := label[i]
+			if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func isDigits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+// String is the ASCII form.
+func (h Hostname) String() string { return string(h) }
+
+// Unicode is the form to show to people.
+func (h Hostname) Unicode() string {
+	if u, err := idna.Display.ToUnicode(string(h)); err == nil {
+		return u
+	}
+	return string(h)
+}
+
+// Within reports whether h is parent or lies beneath it.
+func (h Hostname) Within(parent Hostname) bool {
+	return h == parent || strings.HasSuffix(string(h), "."+string(parent))
+}
+
+// Parents are the names above h down to, and without, its public suffix: for
+// a.b.asso.fr they are b.asso.fr and asso.fr.
+func (h Hostname) Parents() []Hostname {
+	suffix, _ := publicsuffix.PublicSuffix(string(h))
+	var parents []Hostname
+	for s := string(h); ; {
+		_, rest, found := strings.Cut(s, ".")
+		if !found || rest == suffix {
+			return parents
+		}
+		parents = append(parents, Hostname(rest))
+		s = rest
+	}
+}
+
+// DefaultDocumentRoot is the folder that is served when nobody asks for another.
+const DefaultDocumentRoot DocumentRoot = "www"
+
+var rootSegment = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$`)
+
+// reservedFolders of a home hold what is not to be served.
+var reservedFolders = []string{"private", "tmp", "sessions", "logs"}
+
+// ParseDocumentRoot accepts a folder in the home: segments of letters, digits,
+// dots, hyphens and underscores that do not begin with a dot. It never leaves
+// the home, and never is the home itself. An empty text is the default, www.
+func ParseDocumentRoot(s string) (DocumentRoot, error) {
+	s = strings.TrimSpace(s)
+	if s == "" {
+		return DefaultDocumentRoot, nil
+	}
+	if strings.HasPrefix(s, "/") {
+		return "", Refuse(Invalid, "document_root", "folder.absolute")
+	}
+	root, err := parseFolder("document_root", s)
+	if err != nil {
+		return "", err
+	}
+	if top, _, _ := strings.Cut(string(root), "/"); slices.Contains(reservedFolders, top) {
+		return "", Refuse(Invalid, "document_root", "document_root.reserved", top)
+	}
+	return root, nil
+}
+
+// ParseFolder accepts a folder in the home that an FTP login is rooted in. An
+// empty text, or "/", is the home itself.
+func ParseFolder(s string) (DocumentRoot, error) {
+	if s = strings.TrimSpace(s); s == "" || s == "/" {
+		return "", nil
+	}
+	return parseFolder("path", s)
+}
+
+func parseFolder(field, s string) (DocumentRoot, error) {
+	s = strings.Trim(s, "/")
+	if len(s) > 255 || s == "" || path.Clean(s) != s {
+		return "", Refuse(Invalid, field, "folder.invalid")
+	}
+	for segment := range strings.SplitSeq(s, "/") {
+		if !rootSegment.MatchString(segment) {
+			return "", Refuse(Invalid, field, "folder.invalid")
+		}
+	}
+	return DocumentRoot(s), nil
+}
+
+// PHPVersions are the versions that a site may choose, newest first.
+var PHPVersions = []PHPVersion{"8.2"}
+
+// ParsePHPVersion accepts one of PHPVersions; an empty text is the newest.
+func ParsePHPVersion(s string) (PHPVersion, error) {
+	if s == "" {
+		return PHPVersions[0], nil
+	}
+	if v := PHPVersion(strings.TrimSpace(s)); slices.Contains(PHPVersions, v) {
+		return v, nil
+	}
+	return "", Refuse(Invalid, "php", "php.unknown_version", string(PHPVersions[0]))
+}
+
+var (
+	databaseSuffix = regexp.MustCompile(`^[a-z0-9][a-z0-9_]*$`)
+	ftpLocal       = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,31}$`)
+)
+
+// maxDatabase is MariaDB's limit for the name of a database.
+const maxDatabase = 64
+
+// ParseDatabaseName accepts a database of the account: its suffix alone or the
+// whole name ACCOUNT_suffix.
+func ParseDatabaseName(account AccountName, s string) (DatabaseName, error) {
+	s = strings.ToLower(strings.TrimSpace(s))
+	suffix := strings.TrimPrefix(s, string(account)+"_")
+	name := string(account) + "_" + suffix
+	if len(name) > maxDatabase {
+		return "", Refuse(Invalid, "name", "database.name_too_long", "64")
+	}
+	if !databaseSuffix.MatchString(suffix) {
+		return "", Refuse(Invalid, "name", "database.name_invalid", string(account))
+	}
+	return DatabaseName(name), nil
+}
+
+// ParseFTPName accepts a login of the account: the account's own name,
+// name@account, or name alone, which means name@account.
+func ParseFTPName(account AccountName, s string) (FTPName, error) {
+	s = strings.ToLower(strings.TrimSpace(s))
+	if s == string(account) {
+		return FTPName(s), nil
+	}
+	local, at, found := strings.Cut(s, "@")
+	if !ftpLocal.MatchString(local) || found && at != string(account) {
+		return "", Refuse(Invalid, "login", "ftp.login_invalid", string(account))
+	}
+	return FTPName(local + "@" + string(account)), nil
+}
+
+// NewToken draws a token.
+func NewToken() Token {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand.Read aborts the program instead
+	return Token(hex.EncodeToString(b[:]))
+}
+
+var token = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// Valid reports whether t has the form of a token. Whoever makes a path of one
+// asks first.
+func (t Token) Valid() bool { return token.MatchString(string(t)) }
