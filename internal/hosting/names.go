@@ -3,7 +3,6 @@ package hosting
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"net/mail"
 	"net/netip"
 	"path"
 	"regexp"
@@ -80,26 +79,24 @@ func isControl(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp) || unicode.Is(unicode.Bidi_Control, r)
 }
 
+// emailLocal is what people really have before the @, without what would have
+// to be quoted somewhere.
+var emailLocal = regexp.MustCompile(`^[\p{L}\p{M}\p{Nd}_=~+-]+(\.[\p{L}\p{M}\p{Nd}_=~+-]+)*$`)
+
 // ParseEmail accepts the address of one mailbox, without a display name. Only
 // the form is checked.
 func ParseEmail(s string) (Email, error) {
 	s = strings.ToLower(strings.TrimSpace(s))
 	invalid := Refuse(Invalid, "email", "email.invalid")
-	if len(s) > 254 || strings.ContainsFunc(s, isControl) || strings.ContainsAny(s, " \"\\<>(),;$'`%") {
+	local, domain, found := strings.Cut(s, "@")
+	if !found || len(s) > 254 || len(local) > 64 || !emailLocal.MatchString(local) {
 		return "", invalid
 	}
-	addr, err := mail.ParseAddress(s)
-	if err != nil || addr.Address != s {
+	ascii, err := hostProfile.ToASCII(domain)
+	if err != nil || !strings.Contains(ascii, ".") || !isLDH(ascii) || !isWritten(ascii) || isDigits(ascii[strings.LastIndexByte(ascii, '.')+1:]) {
 		return "", invalid
 	}
-	local, domain, _ := strings.Cut(s, "@")
-	if local == "" || len(local) > 64 || strings.ContainsAny(domain, "@[]") {
-		return "", invalid
-	}
-	if ascii, err := hostProfile.ToASCII(domain); err != nil || !strings.Contains(ascii, ".") {
-		return "", invalid
-	}
-	return Email(s), nil
+	return Email(local + "@" + domain), nil
 }
 
 // hostProfile maps and checks host names as browsers do before a look-up
@@ -127,7 +124,7 @@ func ParseHostname(s string) (Hostname, error) {
 		return "", Refuse(Invalid, "host", "host.is_address")
 	}
 	ascii, err := hostProfile.ToASCII(s)
-	if err != nil || len(ascii) > 253 || !isLDH(ascii) {
+	if err != nil || len(ascii) > 253 || !isLDH(ascii) || !isWritten(ascii) {
 		return "", Refuse(Invalid, "host", "host.invalid")
 	}
 	if _, err := netip.ParseAddr(ascii); err == nil || isDigits(ascii[strings.LastIndexByte(ascii, '.')+1:]) {
@@ -159,6 +156,15 @@ func isLDH(s string) bool {
 	return true
 }
 
+// isWritten refuses symbols, emoji and invisible characters behind a punycode
+// name: IDNA 2008 (RFC 5892) allows letters, marks and digits.
+func isWritten(ascii string) bool {
+	u, err := idna.Display.ToUnicode(ascii)
+	return err == nil && !strings.ContainsFunc(u, func(r rune) bool {
+		return r >= utf8.RuneSelf && !unicode.In(r, unicode.L, unicode.M, unicode.Nd) && r != '·'
+	})
+}
+
 func isDigits(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
@@ -180,13 +186,13 @@ func (h Hostname) Within(parent Hostname) bool {
 }
 
 // Parents are the names above h down to, and without, its public suffix: for
-// a.b.asso.fr they are b.asso.fr and asso.fr.
+// a.b.maree.fr they are b.maree.fr and maree.fr.
 func (h Hostname) Parents() []Hostname {
 	suffix, _ := publicsuffix.PublicSuffix(string(h))
 	var parents []Hostname
 	for s := string(h); ; {
 		_, rest, found := strings.Cut(s, ".")
-		if !found || rest == suffix {
+		if !found || len(rest) <= len(suffix) {
 			return parents
 		}
 		parents = append(parents, Hostname(rest))
