@@ -1,0 +1,267 @@
+package views
+
+import (
+	"fmt"
+	"time"
+
+	"cancale/internal/hosting"
+)
+
+// AdminHomeParams is the overview of the platform.
+//
+//	templ AdminHomePage(page Page, p AdminHomeParams) // GET /admin
+type AdminHomeParams struct {
+	Accounts          int
+	SuspendedAccounts int
+	Persons           int
+	Sites             map[hosting.State]int
+	Databases         int
+	FTPLogins         int
+	Failed            []AdminSite  // oldest first
+	Changing          []AdminSite  // pending, applying or removing
+	Expiring          []AccountRow // memberships that end within a month, or ended
+	Services          []Service
+	Recent            []AuditRow
+	CanCreate         bool // may create associations
+	CanAudit          bool
+}
+
+// AdminSite is a site and whose it is.
+type AdminSite struct {
+	hosting.Site
+	Account hosting.Account
+}
+
+// AccountRow is an association in a list.
+type AccountRow struct {
+	hosting.Account
+	Plan  hosting.Plan
+	Usage hosting.Usage
+}
+
+// AdminAccountsParams is the list of associations. Filters of the query: q,
+// state (live, suspended, removing), plan (its name). Columns to sort by: label,
+// plan, state, sites, expires.
+//
+//	templ AdminAccountsPage(page Page, p AdminAccountsParams) // GET /admin/accounts
+type AdminAccountsParams struct {
+	List      List
+	Rows      []AccountRow
+	Plans     []hosting.Plan
+	CanCreate bool
+}
+
+// AccountForm is POST /admin/accounts/new and POST /admin/accounts/:id/edit
+// (there without name and the first person).
+type AccountForm struct {
+	Label      string `form:"label"`
+	Name       string `form:"name"`
+	Plan       string `form:"plan"`    // name of a plan
+	Expires    string `form:"expires"` // 2006-01-02, may be empty
+	Note       string `form:"note"`
+	PersonName string `form:"person_name"`
+	Email      string `form:"email"`
+	Role       string `form:"role"`
+	Errors     Errors `form:"-"`
+}
+
+// AccountNewParams asks for a new association and its first person. The answer
+// is InvitationLinkPage.
+//
+//	templ AdminAccountNewPage(page Page, p AccountNewParams)  // GET, POST /admin/accounts/new
+type AccountNewParams struct {
+	Form  AccountForm
+	Plans []hosting.Plan
+}
+
+// AdminAccountParams is one association as the team sees it.
+//
+//	templ AdminAccountPage(page Page, p AdminAccountParams)   // GET /admin/accounts/:id
+type AdminAccountParams struct {
+	Account    hosting.Account
+	Room       Room
+	People     []Member
+	Sites      []hosting.Site
+	Databases  []hosting.Database
+	FTPLogins  []FTPRow
+	Recent     []hosting.AuditEntry
+	CanWrite   bool // edit, remove, invite
+	CanSuspend bool
+	CanPersons bool // pages of persons
+}
+
+// AccountEditParams changes an association.
+//
+//	templ AdminAccountEditPage(page Page, p AccountEditParams) // GET, POST /admin/accounts/:id/edit
+type AccountEditParams struct {
+	Account hosting.Account
+	Form    AccountForm
+	Plans   []hosting.Plan
+}
+
+// AccountDeleteParams says what goes with an association and asks for its name.
+//
+//	templ AdminAccountDeletePage(page Page, p AccountDeleteParams) // GET, POST /admin/accounts/:id/delete
+type AccountDeleteParams struct {
+	Account   hosting.Account
+	Sites     []hosting.Hostname
+	Databases []hosting.DatabaseName
+	FTPLogins []hosting.FTPName
+	People    []Member // who lose their role; nobody is deleted
+	Form      ConfirmForm
+}
+
+// PlanRow is a plan and how many associations have it.
+type PlanRow struct {
+	hosting.Plan
+	Accounts int
+}
+
+// AdminPlansParams is the list of plans.
+//
+//	templ AdminPlansPage(page Page, p AdminPlansParams)       // GET /admin/plans
+type AdminPlansParams struct {
+	Rows     []PlanRow
+	CanWrite bool
+}
+
+// PlanForm is POST /admin/plans/new and POST /admin/plans/:id. An empty limit
+// is none; disk is in megabytes.
+type PlanForm struct {
+	Name      string `form:"name"` // only when new
+	Label     string `form:"label"`
+	Sites     string `form:"sites"`
+	Databases string `form:"databases"`
+	FTPLogins string `form:"ftp_logins"`
+	DiskMB    string `form:"disk_mb"`
+	Errors    Errors `form:"-"`
+}
+
+// PlanParams is a plan to make (Plan nil) or to change. Removing is POST
+// /admin/plans/:id/delete, refused while Accounts is not 0.
+//
+//	templ AdminPlanPage(page Page, p PlanParams)              // GET, POST /admin/plans/new and /admin/plans/:id
+type PlanParams struct {
+	Plan     *hosting.Plan
+	Form     PlanForm
+	Accounts int
+}
+
+// PersonRow is a person in a list, with the associations.
+type PersonRow struct {
+	hosting.Person
+	Accounts []string // labels
+}
+
+// AdminPersonsParams is the list of persons. Filters of the query: q, role
+// (administrator, technician, member), state (active, invited, disabled).
+// Columns to sort by: name, email, seen.
+//
+//	templ AdminPersonsPage(page Page, p AdminPersonsParams)   // GET /admin/persons
+type AdminPersonsParams struct {
+	List List
+	Rows []PersonRow
+}
+
+// PersonForm is POST /admin/persons/new and POST /admin/persons/:id. The answer
+// of the first is InvitationLinkPage.
+type PersonForm struct {
+	Email    string `form:"email"`
+	Name     string `form:"name"`
+	Role     string `form:"role"`    // "" (member), technician or administrator
+	Account  string `form:"account"` // short name of an association, may be empty; only when new
+	As       string `form:"as"`      // role there
+	Until    string `form:"until"`   // for a contractor
+	Language string `form:"language"`
+	Errors   Errors `form:"-"`
+}
+
+// PersonNewParams invites somebody.
+//
+//	templ AdminPersonNewPage(page Page, f PersonForm)         // GET, POST /admin/persons/new
+
+// PersonMembership is an association of a person.
+type PersonMembership struct {
+	hosting.Membership
+	Account hosting.Account
+}
+
+// AdminPersonParams is one person. Self is the person who looks: nobody
+// disables oneself.
+//
+//	templ AdminPersonPage(page Page, p AdminPersonParams)     // GET, POST /admin/persons/:id
+type AdminPersonParams struct {
+	Person      hosting.Person
+	Memberships []PersonMembership
+	Form        PersonForm
+	Self        bool
+}
+
+// AdminSitesParams is the list of all sites. Filters of the query: q, state.
+// Columns to sort by: host, account, state.
+//
+//	templ AdminSitesPage(page Page, p AdminSitesParams)       // GET /admin/sites
+type AdminSitesParams struct {
+	List List
+	Rows []AdminSite
+}
+
+// AuditRow is an entry and the label of its association.
+type AuditRow struct {
+	hosting.AuditEntry
+	Account string
+}
+
+// AuditParams is the audit log. Filters of the query: q, account (its short
+// name), since (2006-01-02).
+//
+//	templ AdminAuditPage(page Page, p AuditParams)            // GET /admin/audit
+type AuditParams struct {
+	List   List
+	Rows   []AuditRow
+	Errors Errors // account, since
+}
+
+// Service is a daemon of the platform. State is "ready", "starting", "stopped"
+// or "failed".
+type Service struct {
+	Name   string // mariadb, apache, agent, ftpd, panel, php
+	State  string
+	PID    int
+	Since  time.Time // zero when it is not known
+	Detail string    // a version, or numbers; shown as it is
+}
+
+// PlatformParams is the state of the platform.
+//
+//	templ AdminPlatformPage(page Page, p PlatformParams)      // GET /admin/platform
+type PlatformParams struct {
+	Services  []Service
+	Ports     []Port
+	Versions  []Version
+	Sites     map[hosting.State]int
+	DataDir   string
+	StartedAt time.Time // zero when it is not known
+	Machine   string    // its name
+}
+
+// Port is where a service listens: "http", "https", "ftp", "panel".
+type Port struct {
+	Name   string
+	Number int
+}
+
+// Version is a program and its version.
+type Version struct{ Name, Number string }
+
+func adminAccountPath(id hosting.AccountID, rest string) string {
+	return fmt.Sprintf("/admin/accounts/%d%s", id, rest)
+}
+
+func adminPersonPath(id hosting.PersonID, rest string) string {
+	return fmt.Sprintf("/admin/persons/%d%s", id, rest)
+}
+
+func adminPlanPath(id hosting.PlanID, rest string) string {
+	return fmt.Sprintf("/admin/plans/%d%s", id, rest)
+}

@@ -1,0 +1,44 @@
+package views
+
+import "time"
+
+// ProfileParams is a person's own settings.
+//
+//	templ ProfilePage(page Page, p ProfileParams)     // GET, POST /profile; answer of a refused POST /profile/password
+type ProfileParams struct {
+	Form     ProfileForm
+	Password PasswordForm
+	Sessions []SessionRow // this one first
+}
+
+// ProfileForm is POST /profile.
+type ProfileForm struct {
+	Name   string `form:"name"`
+	Email  string `form:"email"`
+	Errors Errors `form:"-"` // "", name, email
+}
+
+// PasswordForm is POST /profile/password.
+type PasswordForm struct {
+	Old    string `form:"old"`      // never written back
+	New    string `form:"password"` // never written back
+	Errors Errors `form:"-"`        // "", old, password
+}
+
+// PreferencesForm is POST /preferences: language, theme or both, from the menu
+// or the profile; then back to next.
+type PreferencesForm struct {
+	Lang  string `form:"lang"`  // "", "fr" or "en"
+	Theme string `form:"theme"` // "", "auto", "light" or "dark"
+	Next  string `form:"next"`
+}
+
+// SessionRow is a signed-in device. Ending is POST /profile/sessions with the
+// field session: an ID, or "others".
+type SessionRow struct {
+	ID       string
+	Agent    string // the User-Agent header, as it came
+	Source   string // IP address
+	LastSeen time.Time
+	Current  bool
+}

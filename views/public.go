@@ -1,0 +1,90 @@
+package views
+
+import (
+	"time"
+
+	"cancale/internal/hosting"
+)
+
+// Public is what surrounds a page of somebody who is not signed in. The link
+// to the other language is Path with ?lang=.
+type Public struct {
+	Theme string
+	CSRF  string
+	Path  string // without the query
+}
+
+// SignInForm is POST /signin. Next and Resume carry what a person was about to
+// do when the session had ended: Resume is the form that was sent, without its
+// CSRF token and passwords.
+//
+//	templ SignInPage(pub Public, f SignInForm)
+type SignInForm struct {
+	Email    string `form:"email"`
+	Password string `form:"password"` // never written back
+	Next     string `form:"next"`
+	// Ended says that the session ended in the middle of something.
+	Ended  bool     `form:"-"`
+	Resume []Hidden `form:"-"` // written back as fields named "resume:" + Name
+	Errors Errors   `form:"-"` // "", "email", "password"
+}
+
+// ResumeParams shows, after signing in again, the form that was sent when the
+// session had ended; its one button sends it to Action.
+//
+//	templ ResumePage(page Page, p ResumeParams)
+type ResumeParams struct {
+	Action string
+	Fields []Hidden
+}
+
+// InvitationForm is POST /invitation/:token.
+//
+// A first administrator (First) gives a name, an address and a password; an
+// invited person a name and a password; somebody with a password (Reset) only a
+// new one.
+//
+//	templ InvitationPage(pub Public, f InvitationForm)
+type InvitationForm struct {
+	Token    string        `form:"-"`
+	First    bool          `form:"-"`
+	Reset    bool          `form:"-"`
+	Account  string        `form:"-"` // label of the association that invites, may be empty
+	Known    hosting.Email `form:"-"` // the address, when it is settled
+	Name     string        `form:"name"`
+	Email    string        `form:"email"`
+	Password string        `form:"password"` // never written back
+	Errors   Errors        `form:"-"`
+}
+
+// ForgotPage explains how a password is reset: the team makes a link.
+//
+//	templ ForgotPage(pub Public)
+//
+// InvitationGonePage is for a link that was used or is too old (410).
+//
+//	templ InvitationGonePage(pub Public)
+
+// ErrorParams is a page about an error.
+//
+//	templ ErrorPage(pub Public, p ErrorParams)
+type ErrorParams struct {
+	Kind      ErrorKind
+	RequestID string        // for 500
+	Wait      time.Duration // for TooMany
+	Back      string        // where to go back to, "" for the home
+}
+
+// ErrorKind chooses the text of an error page.
+type ErrorKind string
+
+const (
+	PageNotFound  ErrorKind = "not_found"   // 404
+	PageForbidden ErrorKind = "forbidden"   // 403
+	PageInternal  ErrorKind = "internal"    // 500
+	PageExpired   ErrorKind = "expired"     // 403, a form without its CSRF token or too old
+	PageTooMany   ErrorKind = "too_many"    // 429
+	PageMethod    ErrorKind = "method"      // 405
+	PageTooLarge  ErrorKind = "too_large"   // 413
+	PageDown      ErrorKind = "unavailable" // 503
+)

@@ -1,0 +1,84 @@
+package views
+
+import (
+	"fmt"
+	"time"
+
+	"cancale/internal/hosting"
+)
+
+// SitesParams is the list of sites. Filters of the query: q, state. Columns to
+// sort by: host, state, php.
+//
+//	templ SitesPage(page Page, p SitesParams)    // GET /sites
+type SitesParams struct {
+	List     List
+	Rows     []hosting.Site
+	Room     Room
+	CanWrite bool
+}
+
+// SiteForm is POST /sites/new and POST /sites/:id/edit (without host there).
+type SiteForm struct {
+	Host         string `form:"host"`
+	Aliases      string `form:"aliases"` // one per line
+	DocumentRoot string `form:"document_root"`
+	PHP          string `form:"php"`
+	Errors       Errors `form:"-"` // "", host, aliases, document_root, php
+}
+
+// SiteNewParams asks for a new site.
+//
+//	templ SiteNewPage(page Page, p SiteNewParams) // GET, POST /sites/new
+//	templ HostCheck(p HostCheckParams)            // GET /sites/check?host=…, a fragment
+type SiteNewParams struct {
+	Form SiteForm
+	Room Room
+	// Address is where names must point to, "" when it is not known.
+	Address string
+}
+
+// HostCheckParams is the answer while a host name is typed. Empty when nothing
+// is typed yet.
+type HostCheckParams struct {
+	Host    hosting.Hostname
+	Problem hosting.Message // zero when the name is free
+}
+
+// SiteParams is one site, and how far it is. The page and its live fragment
+// take the same.
+//
+//	templ SitePage(page Page, p SiteParams)       // GET /sites/:id
+//	templ SiteStatus(p SiteParams)                // GET /sites/:id/status?seen=STATE, a fragment
+type SiteParams struct {
+	Site       hosting.Site
+	URL        string // http://host:port/
+	Now        time.Time
+	Seen       string // the state that the fragment's asker shows; "" on the page
+	Databases  []hosting.Database
+	FTPLogins  []hosting.FTPLogin
+	CanWrite   bool // edit, suspend, resume, retry, delete
+	CanFTP     bool // may create an FTP login
+	CanBases   bool // may create a database
+	CSRF       string
+	ShowDetail bool // the technical part of a failure, for the team
+}
+
+// SiteEditParams changes aliases, document root and PHP.
+//
+//	templ SiteEditPage(page Page, p SiteEditParams) // GET, POST /sites/:id/edit
+type SiteEditParams struct {
+	Site hosting.Site
+	Form SiteForm
+}
+
+// SiteDeleteParams asks for the name before a site is removed.
+//
+//	templ SiteDeletePage(page Page, p SiteDeleteParams) // GET, POST /sites/:id/delete
+type SiteDeleteParams struct {
+	Site      hosting.Site
+	FTPLogins []hosting.FTPLogin // that will stop to work
+	Form      ConfirmForm
+}
+
+func sitePath(id hosting.SiteID, rest string) string { return fmt.Sprintf("/sites/%d%s", id, rest) }
