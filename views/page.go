@@ -25,6 +25,7 @@ type Page struct {
 	Accounts []AccountChoice
 	Account  *hosting.Account  // the association acted for; nil when there is none
 	Flash    []hosting.Message // what was just done
+	Restored bool              // the form is filled in again after the session had ended; not sent yet
 	Path     string            // this page, to come back to after a change of language, theme or association
 	Now      time.Time
 }
@@ -135,6 +136,3 @@ type ConfirmForm struct {
 	Confirm string `form:"confirm"`
 	Errors  Errors `form:"-"`
 }
-
-// Hidden is a field carried along.
-type Hidden struct{ Name, Value string }

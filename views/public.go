@@ -14,28 +14,18 @@ type Public struct {
 	Path  string // without the query
 }
 
-// SignInForm is POST /signin. Next and Resume carry what a person was about to
-// do when the session had ended: Resume is the form that was sent, without its
-// CSRF token and passwords.
+// SignInForm is POST /signin. Next and Parked carry what a person was about to
+// do when the session had ended: a page to go to, and the form that was sent,
+// sealed.
 //
 //	templ SignInPage(pub Public, f SignInForm)
 type SignInForm struct {
 	Email    string `form:"email"`
 	Password string `form:"password"` // never written back
 	Next     string `form:"next"`
-	// Ended says that the session ended in the middle of something.
-	Ended  bool     `form:"-"`
-	Resume []Hidden `form:"-"` // written back as fields named "resume:" + Name
-	Errors Errors   `form:"-"` // "", "email", "password"
-}
-
-// ResumeParams shows, after signing in again, the form that was sent when the
-// session had ended; its one button sends it to Action.
-//
-//	templ ResumePage(page Page, p ResumeParams)
-type ResumeParams struct {
-	Action string
-	Fields []Hidden
+	Parked   string `form:"parked"`
+	Ended    bool   `form:"-"` // the session ended in the middle of something
+	Errors   Errors `form:"-"` // "", email, password
 }
 
 // InvitationForm is POST /invitation/:token.
