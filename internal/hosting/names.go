@@ -7,6 +7,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -270,8 +271,13 @@ var (
 	ftpLocal       = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,31}$`)
 )
 
-// maxDatabase is MariaDB's limit for the name of a database.
+// maxDatabase is MariaDB's limit for the name of a database, and also for the
+// pattern in a GRANT, where each "_" takes two characters because it has to be
+// escaped. A name whose pattern is longer could be created but not granted.
 const maxDatabase = 64
+
+// reservedDatabases have the form of ACCOUNT_suffix but are MariaDB's own.
+var reservedDatabases = []string{"information_schema", "performance_schema"}
 
 // ParseDatabaseName accepts a database of the account: its suffix alone or the
 // whole name ACCOUNT_suffix.
@@ -279,11 +285,14 @@ func ParseDatabaseName(account AccountName, s string) (DatabaseName, error) {
 	s = strings.ToLower(strings.TrimSpace(s))
 	suffix := strings.TrimPrefix(s, string(account)+"_")
 	name := string(account) + "_" + suffix
-	if len(name) > maxDatabase {
-		return "", Refuse(Invalid, "name", "database.name_too_long", "64")
+	if longest := maxDatabase - strings.Count(name, "_"); len(name) > longest {
+		return "", Refuse(Invalid, "name", "database.name_too_long", strconv.Itoa(max(longest, 0)))
 	}
 	if !databaseSuffix.MatchString(suffix) {
 		return "", Refuse(Invalid, "name", "database.name_invalid", string(account))
+	}
+	if slices.Contains(reservedDatabases, name) {
+		return "", Refuse(Conflict, "name", "database.name_reserved", name)
 	}
 	return DatabaseName(name), nil
 }

@@ -125,10 +125,16 @@ func TestParseDatabaseName(t *testing.T) {
 			t.Errorf("ParseDatabaseName(%q) = %q, %v; want %q", in, got, err, want)
 		}
 	}
-	for _, in := range []string{"", "asso_", "_", "a b", "a`b", "a%", "a\\", "a-b", strings.Repeat("a", 70), "é", "a\n b"} {
+	for _, in := range []string{"", "asso_", "_", "a b", "a`b", "a%", "a\\", "a-b", strings.Repeat("a", 70), "é", "a\n b", strings.Repeat("a", 59), "a_" + strings.Repeat("b", 56)} {
 		if got, err := ParseDatabaseName("asso", in); err == nil {
 			t.Errorf("ParseDatabaseName(%q) = %q; want a refusal", in, got)
 		}
+	}
+	if got, err := ParseDatabaseName("asso", strings.Repeat("a", 58)); err != nil {
+		t.Errorf("the longest name that can be granted was refused: %q, %v", got, err)
+	}
+	if got, err := ParseDatabaseName("performance", "schema"); err == nil {
+		t.Errorf("ParseDatabaseName gave away %q", got)
 	}
 }
 
