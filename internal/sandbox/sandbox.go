@@ -1,0 +1,166 @@
+// Package sandbox is the one door into a site's world: it starts a program that
+// sees its own home, the distribution's programs and nothing else of the
+// machine, under the site's uid and without any privilege to gain another.
+//
+// What is visible is a list of what is allowed, on an empty root; what is not
+// named here does not exist inside. It never decides what runs, never looks at
+// a database, and keeps nothing running: the caller owns the process.
+//
+// The child is this very executable again, because mounts have to be made after
+// the process has its own namespaces and before the program runs. Importing the
+// package is enough for that (see child.go).
+package sandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// Home is where a site sees its home.
+const Home = "/srv/site"
+
+// User is the name that the site's uid has inside.
+const User = "site"
+
+// Spec says what runs for a site, and what it sees besides the distribution's
+// programs. Paths named From, Home and MariaDBSocketDir are the caller's; all
+// others are as seen inside.
+type Spec struct {
+	Name string `json:"name"` // of the site, for messages only
+	UID  uint32 `json:"uid"`
+	GID  uint32 `json:"gid"`
+
+	Home             string `json:"home"`                         // becomes Home
+	MariaDBSocketDir string `json:"mariadb_socket_dir,omitempty"` // becomes /run/mysqld, read-only
+	Binds            []Bind `json:"binds,omitempty"`
+
+	Program string   `json:"program"`        // absolute
+	Args    []string `json:"args,omitempty"` // without the program's name
+	Env     []string `json:"env,omitempty"`  // all of it
+	Dir     string   `json:"dir,omitempty"`  // Home when empty
+
+	// Init leaves a small process of ours as number 1, which passes signals on
+	// and buries orphans. Programs that bury them, such as PHP-FPM, do without.
+	Init bool `json:"init,omitempty"`
+
+	Limits Limits `json:"limits,omitzero"`
+}
+
+// Bind shows a file or a directory of the machine inside.
+type Bind struct {
+	From     string `json:"from"`
+	To       string `json:"to"`
+	ReadOnly bool   `json:"read_only,omitempty"`
+}
+
+// Limits are the resource limits (setrlimit(2)) of each process; zero stands
+// for the default.
+type Limits struct {
+	Processes uint64 `json:"processes,omitempty"` // of the uid, all together
+	Files     uint64 `json:"files,omitempty"`     // open in one process
+}
+
+const (
+	defaultProcesses = 100
+	defaultFiles     = 2048
+)
+
+// lowestUID is the first uid that can belong to a site; below are the
+// machine's own.
+const lowestUID = 1000
+
+// ReadSpec reads and checks a specification.
+func ReadSpec(path string) (Spec, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Spec{}, fmt.Errorf("sandbox: %w", err)
+	}
+	var spec Spec
+	if err := json.Unmarshal(data, &spec); err != nil {
+		return Spec{}, fmt.Errorf("sandbox: %s: %w", path, err)
+	}
+	if err := spec.Check(); err != nil {
+		return Spec{}, fmt.Errorf("sandbox: %s: %w", path, err)
+	}
+	return spec, nil
+}
+
+// Check refuses a specification that would open more than a site's world.
+func (s Spec) Check() error {
+	if s.UID < lowestUID || s.GID < lowestUID {
+		return fmt.Errorf("uid %d, gid %d: not a site's", s.UID, s.GID)
+	}
+	for what, path := range map[string]string{"home": s.Home, "program": s.Program} {
+		if !absolute(path) || path == "/" {
+			return fmt.Errorf("%s %q: not an absolute path", what, path)
+		}
+	}
+	if s.MariaDBSocketDir != "" && !absolute(s.MariaDBSocketDir) {
+		return fmt.Errorf("socket directory %q: not an absolute path", s.MariaDBSocketDir)
+	}
+	if s.Dir != "" && !absolute(s.Dir) {
+		return fmt.Errorf("directory %q: not an absolute path", s.Dir)
+	}
+	for _, b := range s.Binds {
+		if !absolute(b.From) || b.From == "/" {
+			return fmt.Errorf("bind from %q: not an absolute path", b.From)
+		}
+		if !absolute(b.To) || !strings.HasPrefix(b.To, "/run/") && !strings.HasPrefix(b.To, "/opt/") {
+			return fmt.Errorf("bind to %q: only below /run and /opt", b.To)
+		}
+	}
+	for _, text := range append(append([]string{s.Program}, s.Args...), s.Env...) {
+		if strings.IndexByte(text, 0) >= 0 {
+			return errors.New("a zero byte in the command")
+		}
+	}
+	return nil
+}
+
+func absolute(path string) bool { return filepath.IsAbs(path) && filepath.Clean(path) == path }
+
+// The child knows itself by its name, and what to do by this variable; only
+// root can read the environment of a process of root.
+const (
+	childName   = "cancale-enter"
+	specVar     = "CANCALE_SANDBOX"
+	extraVar    = "CANCALE_SANDBOX_FILES"
+	instanceVar = "CANCALE_INSTANCE"
+)
+
+// Command prepares a program to be started in the sandbox. extraFiles are its
+// descriptors from 3 on. The caller sets the standard streams and must be root;
+// when the thread that starts it ends, the program is killed (Pdeathsig), so
+// start it from a thread that stays.
+//
+// The program is number 1 of its own process namespace: killing it kills all
+// that it started.
+func Command(spec Spec, extraFiles []*os.File) *exec.Cmd {
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Args = []string{childName}
+	if err := spec.Check(); err != nil {
+		cmd.Err = fmt.Errorf("sandbox: %s: %w", spec.Name, err)
+		return cmd
+	}
+	text, err := json.Marshal(spec)
+	if err != nil {
+		cmd.Err = fmt.Errorf("sandbox: %s: %w", spec.Name, err)
+		return cmd
+	}
+	cmd.Env = []string{specVar + "=" + string(text), fmt.Sprintf("%s=%d", extraVar, len(extraFiles))}
+	if id := os.Getenv(instanceVar); id != "" {
+		cmd.Env = append(cmd.Env, instanceVar+"="+id)
+	}
+	cmd.ExtraFiles = extraFiles
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWIPC,
+		Pdeathsig:  syscall.SIGKILL,
+	}
+	return cmd
+}
