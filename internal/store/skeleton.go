@@ -9,25 +9,6 @@ import (
 
 // The declarations whose bodies are still to come.
 
-func Open(ctx context.Context, cfg Config) (*Store, error) { panic("unfinished") }
-func (s *Store) Close() error                              { panic("unfinished") }
-func (s *Store) Ping(ctx context.Context) error            { panic("unfinished") }
-func Migrate(ctx context.Context, cfg Config) error        { panic("unfinished") }
-
-// BootstrapConfig is what Bootstrap makes. The connection is MariaDB's root by
-// its unix socket.
-type BootstrapConfig struct {
-	Socket        string
-	RootUser      string // "root" when empty
-	Database      string
-	AppUser       string
-	AppPassword   string
-	AgentUser     string
-	AgentPassword string
-}
-
-func Bootstrap(ctx context.Context, cfg BootstrapConfig) error { panic("unfinished") }
-
 // Persons and sessions.
 
 type Invitation struct {
@@ -147,10 +128,6 @@ func (s *Store) RemoveMembership(ctx context.Context, actor hosting.Actor, perso
 
 // Plans and accounts.
 
-type PlanRow struct {
-	hosting.Plan
-	Accounts int // that have it
-}
 type AccountFilter struct {
 	Search        string
 	Plan          hosting.PlanName
@@ -172,21 +149,6 @@ type Removal struct {
 	Persons   []hosting.Email // who lose their role on it
 }
 
-func (s *Store) Plans(ctx context.Context, scope hosting.Scope) ([]PlanRow, error) {
-	panic("unfinished")
-}
-func (s *Store) Plan(ctx context.Context, scope hosting.Scope, name hosting.PlanName) (PlanRow, error) {
-	panic("unfinished")
-}
-func (s *Store) CreatePlan(ctx context.Context, actor hosting.Actor, spec hosting.PlanSpec) (hosting.Plan, error) {
-	panic("unfinished")
-}
-func (s *Store) UpdatePlan(ctx context.Context, actor hosting.Actor, name hosting.PlanName, spec hosting.PlanSpec) (hosting.Plan, error) {
-	panic("unfinished")
-}
-func (s *Store) DeletePlan(ctx context.Context, actor hosting.Actor, name hosting.PlanName) error {
-	panic("unfinished")
-}
 func (s *Store) CreateAccount(ctx context.Context, actor hosting.Actor, spec hosting.AccountSpec) (hosting.Account, error) {
 	panic("unfinished")
 }
