@@ -46,6 +46,10 @@ type Person struct {
 	LastSeenAt   *time.Time
 }
 
+// FirstEmail stands for the address of an installation's first administrator
+// until they open their link and give it. No mail can ever reach it (RFC 2606).
+const FirstEmail Email = "first-administrator@cancale.invalid"
+
 // Membership is a person's role on an account.
 type Membership struct {
 	PersonID  PersonID
@@ -114,7 +118,7 @@ type Site struct {
 	NodeID       NodeID
 	AccountID    AccountID
 	Host         Hostname
-	Aliases      []Hostname
+	Aliases      []Hostname `gorm:"-"`
 	DocumentRoot DocumentRoot
 	PHP          PHPVersion
 	UID          uint32 // uid and gid are the same number
@@ -123,8 +127,8 @@ type Site struct {
 	Suspended    bool   // by a wish about this site
 	// AccountSuspended is read from the account; a site serves only when
 	// neither is set.
-	AccountSuspended bool
-	Sync             Sync
+	AccountSuspended bool `gorm:"->"`
+	Sync             Sync `gorm:"embedded"`
 	CreatedAt        time.Time
 }
 
@@ -143,8 +147,8 @@ type Database struct {
 	// PasswordHash is the mysql_native_password string ("*" and 40 hex digits);
 	// the password itself is shown once and kept nowhere.
 	PasswordHash     string
-	AccountSuspended bool
-	Sync             Sync
+	AccountSuspended bool `gorm:"->"`
+	Sync             Sync `gorm:"embedded"`
 	CreatedAt        time.Time
 }
 
@@ -164,8 +168,8 @@ type FTPLogin struct {
 	Path             DocumentRoot // folder in the home that is the root; "" is the home
 	ReadOnly         bool
 	Disabled         bool
-	AccountSuspended bool
-	Sync             Sync
+	AccountSuspended bool `gorm:"->"`
+	Sync             Sync `gorm:"embedded"`
 	CreatedAt        time.Time
 	LastUsedAt       *time.Time
 }
