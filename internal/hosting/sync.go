@@ -38,6 +38,12 @@ type Sync struct {
 // Current reports whether what was observed is what is wished now.
 func (s Sync) Current() bool { return s.Observed == s.Generation }
 
+// Steady reports whether the machine was last seen to be as wished. Whatever
+// has to be changed then is a repair.
+func (s Sync) Steady() bool {
+	return s.Current() && !s.Removing && (s.State == Live || s.State == Suspended)
+}
+
 // Resource says what kind of managed thing a key names.
 type Resource string
 
