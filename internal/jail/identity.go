@@ -30,31 +30,16 @@ var errStuck = errors.New("jail: thread cannot return to the daemon's identity")
 // When the identity cannot be given back, the goroutine stays locked to its
 // thread, which therefore serves nobody else and dies with the goroutine;
 // meanwhile it has the rights of the site that the goroutine worked for.
-func (id identity) do(fn func() error) error {
+func (id identity) do(fn func() error) (err error) {
 	runtime.LockOSThread()
-	if unix.Gettid() != unix.Getpid() {
-		return id.onThread(fn)
-	}
-	// A change of identity makes a thread forget which signal it asked for on
-	// its parent's death, prctl(2). The supervisor set that on the main thread,
-	// and the main thread cannot die. While this goroutine holds it, another
-	// one can only run elsewhere.
-	defer runtime.UnlockOSThread()
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		done <- id.onThread(fn)
-	}()
-	return <-done
-}
-
-// onThread does the work of do on a thread that is locked already, and unlocks
-// it when all went well.
-func (id identity) onThread(fn func() error) (err error) {
+	signal := deathSignal()
 	defer func() {
 		if back := daemon.become(); back != nil {
 			err = errors.Join(err, errStuck, back)
 			return
+		}
+		if signal != 0 {
+			askDeathSignal(signal)
 		}
 		runtime.UnlockOSThread()
 	}()
@@ -62,6 +47,27 @@ func (id identity) onThread(fn func() error) (err error) {
 		return err
 	}
 	return fn()
+}
+
+// parent is the process that started the daemon.
+var parent = os.Getppid()
+
+// deathSignal is the signal that the current thread gets when the parent dies,
+// 0 for none. A supervisor asks for it on the main thread and counts on it, but
+// the kernel forgets it with each change of identity, prctl(2).
+func deathSignal() (signal int32) {
+	if unix.Gettid() == unix.Getpid() {
+		_, _, _ = unix.RawSyscall(unix.SYS_PRCTL, unix.PR_GET_PDEATHSIG, uintptr(unsafe.Pointer(&signal)), 0)
+	}
+	return signal
+}
+
+// askDeathSignal asks for it again.
+func askDeathSignal(signal int32) {
+	_, _, _ = unix.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(signal), 0)
+	if os.Getppid() != parent { // it died in between
+		_ = unix.Kill(unix.Getpid(), unix.Signal(signal))
+	}
 }
 
 // become changes the identity of the current thread and makes sure of it: both

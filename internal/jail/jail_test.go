@@ -23,6 +23,17 @@ const (
 	otherUID = 30002
 )
 
+// The main thread is only sure to run this before main.
+func init() {
+	if os.Getenv("JAIL_TEST_DEATH") == "" {
+		return
+	}
+	err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGTERM), 0, 0, 0)
+	err = errors.Join(err, identity{siteUID, siteUID}.do(func() error { return nil }))
+	fmt.Println(unix.Gettid() == unix.Getpid(), deathSignal() == int32(unix.SIGTERM), err)
+	os.Exit(0)
+}
+
 func TestMain(m *testing.M) {
 	if os.Getenv("JAIL_TEST_DROP") != "" {
 		dropAndTell()
@@ -549,6 +560,16 @@ func TestDropCapabilitiesKeepsOnlyTheChangeOfIdentity(t *testing.T) {
 		if !strings.HasSuffix(line, "\t00000000000000c0") {
 			t.Errorf("a thread has %s", line)
 		}
+	}
+}
+
+func TestTheMainThreadStillDiesWithItsParent(t *testing.T) {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "JAIL_TEST_DEATH=1")
+	out, err := cmd.CombinedOutput()
+	must(t, err)
+	if string(out) != "true true <nil>\n" {
+		t.Errorf("on the main thread, signal kept, error: %s", out)
 	}
 }
 
