@@ -8,11 +8,8 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime/debug"
 	"syscall"
 
@@ -59,20 +56,8 @@ func layout(cmd *cobra.Command) (config.Layout, error) {
 	if err != nil {
 		return config.Layout{}, err
 	}
-	if data == "" {
-		return config.Layout{}, usageError{errors.New("which installation? give --data DIR or set CANCALE_DATA")}
-	}
-	root, err := filepath.Abs(data)
-	if err != nil {
-		return config.Layout{}, fmt.Errorf("data directory: %w", err)
-	}
-	return config.Layout{Root: root}, nil
+	return config.Find(data, config.SystemFile)
 }
-
-// usageError is a command line that cannot be understood.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
 
 // version is the module's version and the commit that the binary was built
 // from.

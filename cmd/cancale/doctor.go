@@ -1,0 +1,332 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cancale/internal/config"
+	"cancale/internal/host"
+	"cancale/internal/hosting"
+	"cancale/internal/i18n"
+	"cancale/internal/store"
+	"cancale/internal/supervise"
+)
+
+func doctorCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Check the installation, and say what to do about what is wrong",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			v, err := newVerb(cmd)
+			if err != nil {
+				return err
+			}
+			return examine(speak(cmd.Context()), v)
+		},
+	}
+}
+
+// checkView is one check as scripts read it. Name never changes with the
+// language.
+type checkView struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
+	Remedy string `json:"remedy"`
+}
+
+// doctor collects checks.
+type doctor struct {
+	*verb
+	checks []checkView
+}
+
+// note adds a check: detail is what was seen, err what is wrong with it, and
+// remedy the key of what to do then.
+func (d *doctor) note(ctx context.Context, name, detail string, err error, remedy string, args ...string) {
+	c := checkView{Name: name, OK: err == nil, Detail: detail}
+	if err != nil {
+		c.Detail, c.Remedy = oneLine(err.Error()), i18n.Message(ctx, remedy, args)
+	}
+	d.checks = append(d.checks, c)
+}
+
+// probeLimit is how long one service may take to answer.
+const probeLimit = 5 * time.Second
+
+func examine(ctx context.Context, v *verb) error {
+	if info, err := os.Stat(v.layout.Root); err != nil || !info.IsDir() {
+		return hosting.Refuse(hosting.Unavailable, "", "cli.no_installation", v.layout.Root)
+	}
+	d := &doctor{verb: v}
+	d.programs(ctx)
+	d.permissions(ctx)
+	d.space(ctx)
+	d.services(ctx)
+	if alive(v.status) {
+		d.answers(ctx)
+		d.apacheConfiguration(ctx)
+	}
+	d.database(ctx)
+	return d.report(ctx)
+}
+
+// programs of Debian's packages that an installation runs.
+func (d *doctor) programs(ctx context.Context) {
+	for _, p := range []struct{ name, path, pkg string }{
+		{"apache", "/usr/sbin/apache2", "apache2-bin"},
+		{"php", "/usr/sbin/php-fpm" + string(hosting.PHPVersions[0]), "php" + string(hosting.PHPVersions[0]) + "-fpm"},
+		{"mariadb", "/usr/sbin/mariadbd", "mariadb-server-core"},
+	} {
+		_, err := os.Stat(p.path)
+		d.note(ctx, "program."+p.name, p.path, err, "doctor.install", p.pkg)
+	}
+}
+
+// permissions of what guards secrets: who owns it, and that nobody else may do
+// more than the isolation model says.
+func (d *doctor) permissions(ctx context.Context) {
+	l := d.layout
+	for _, g := range []struct {
+		name, path string
+		uid        uint32
+		most       fs.FileMode
+	}{
+		{"etc", l.Etc(), 0, 0o711},
+		{"etc.cli", l.In("etc", "cli.json"), 0, 0o600},
+		{"etc.agent", l.In("etc", "agent.json"), 0, 0o600},
+		{"etc.ftpd", l.In("etc", "ftpd.json"), 0, 0o600},
+		{"etc.panel", l.In("etc", "panel.json"), 0, 0o640},
+		{"mariadb", l.MariaDB(), config.MariaDBUID, 0o700},
+		{"run", l.Run(), 0, 0o711},
+		{"homes", l.Homes(), 0, 0o711},
+		{"sockets", l.Sockets(), 0, 0o711},
+		{"apache", l.Apache(), 0, 0o700},
+		{"php", l.PHP(), 0, 0o700},
+		{"sandbox", l.Sandbox(), 0, 0o700},
+		{"logs", l.Logs(), 0, 0o700},
+	} {
+		detail, err := guarded(g.path, g.uid, g.most)
+		d.note(ctx, "permissions."+g.name, detail, err, "doctor.permissions", g.path, strconv.Itoa(int(g.uid)), fmt.Sprintf("%04o", g.most))
+	}
+}
+
+// guarded is nil when path belongs to uid and grants nothing that most does
+// not.
+func guarded(path string, uid uint32, most fs.FileMode) (string, error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return "", err
+	}
+	owner := uint32(0)
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		owner = st.Uid
+	}
+	detail := fmt.Sprintf("%s: uid %d, %04o", path, owner, info.Mode().Perm())
+	if owner != uid || info.Mode().Perm()&^most != 0 {
+		return "", errors.New(detail)
+	}
+	return detail, nil
+}
+
+// What a healthy disk has left.
+const (
+	freeBytes = 512 << 20
+	freeShare = 5 // per cent, of bytes and of inodes
+)
+
+func (d *doctor) space(ctx context.Context) {
+	var st syscall.Statfs_t
+	err := syscall.Statfs(d.layout.Root, &st)
+	detail := ""
+	if err == nil {
+		free, total := st.Bavail*uint64(st.Bsize), st.Blocks*uint64(st.Bsize)
+		detail = i18n.T(ctx, "doctor.free", i18n.Bytes(ctx, int64(free)), i18n.Bytes(ctx, int64(total)))
+		if free < freeBytes || free*100 < total*freeShare || st.Ffree*100 < st.Files*freeShare {
+			err = errors.New(detail)
+		}
+	}
+	d.note(ctx, "disk", detail, err, "doctor.space", d.layout.Root)
+}
+
+func (d *doctor) services(ctx context.Context) {
+	if !alive(d.status) {
+		d.note(ctx, "service.up", "", errors.New(i18n.T(ctx, "doctor.stopped")), "doctor.start", d.layout.Root)
+		return
+	}
+	d.note(ctx, "service.up", "pid "+strconv.Itoa(d.status.PID), nil, "")
+	for _, s := range d.status.Services {
+		var err error
+		if s.State != supervise.Running {
+			err = errors.New(s.State)
+		}
+		d.note(ctx, "service."+s.Name, s.State+", pid "+strconv.Itoa(s.PID), err, "doctor.service", s.Name, d.layout.Logs())
+	}
+}
+
+// answers asks each service the way its users do.
+func (d *doctor) answers(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
+	err := get(ctx, strings.TrimSuffix(d.status.PanelURL, "/")+"/healthz")
+	d.note(ctx, "answer.panel", d.status.PanelURL, err, "doctor.service", "panel", d.layout.Logs())
+	url := "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(d.status.HTTPPort)) + "/"
+	err = get(ctx, url)
+	d.note(ctx, "answer.http", url, err, "doctor.service", "apache", d.layout.Logs())
+	greeting, err := greetFTP(ctx, d.status.FTPPort)
+	d.note(ctx, "answer.ftp", greeting, err, "doctor.service", "ftpd", d.layout.Logs())
+	info, err := os.Stat(d.layout.AgentSocket())
+	if err == nil && info.Mode()&fs.ModeSocket == 0 {
+		err = errors.New(d.layout.AgentSocket() + ": " + info.Mode().String())
+	}
+	d.note(ctx, "answer.agent", d.layout.AgentSocket(), err, "doctor.service", "agent", d.layout.Logs())
+}
+
+// get is nil when something speaks HTTP there and does not fail; a refusal is
+// an answer too.
+func get(ctx context.Context, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode >= http.StatusInternalServerError {
+		return errors.New(url + ": " + answer.Status)
+	}
+	return nil
+}
+
+// greetFTP is the first line of the FTP server.
+func greetFTP(ctx context.Context, port int) (string, error) {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	if end, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(end); err != nil {
+			return "", err
+		}
+	}
+	line, err := bufio.NewReader(io.LimitReader(conn, 512)).ReadString('\n')
+	if err == nil && !strings.HasPrefix(line, "220") {
+		err = errors.New(strings.TrimSpace(line))
+	}
+	return strings.TrimSpace(line), err
+}
+
+// apacheConfiguration lets Apache read its whole configuration, in the view of
+// the file system that `up` gave it.
+func (d *doctor) apacheConfiguration(ctx context.Context) {
+	out, err := host.New(d.layout, nil).Check(ctx, host.Command{
+		Path: "/usr/bin/nsenter",
+		Args: []string{
+			"--mount=/proc/" + strconv.Itoa(d.status.PID) + "/ns/mnt", "--",
+			"/usr/sbin/apache2", "-t", "-f", filepath.Join(config.Mount, "apache", "apache2.conf"),
+		},
+		Env: []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"},
+	})
+	text := oneLine(string(out))
+	if err != nil {
+		err = fmt.Errorf("%s (%w)", text, err)
+	}
+	d.note(ctx, "apache.configuration", text, err, "doctor.apache")
+}
+
+// database asks MariaDB, and what it knows of sites and databases that could
+// not be applied.
+func (d *doctor) database(ctx context.Context) {
+	st, err := openStore(ctx, d.layout)
+	if err != nil {
+		d.note(ctx, "answer.mariadb", "", errors.New(explain(ctx, err).Message), "doctor.service", "mariadb", d.layout.Logs())
+		return
+	}
+	defer st.Close()
+	d.store = st
+	d.note(ctx, "answer.mariadb", d.layout.MariaDBSocket(), nil, "")
+	d.failedSites(ctx)
+	d.failedDatabases(ctx)
+}
+
+func (d *doctor) failedSites(ctx context.Context) {
+	rows, err := everything(func(page int) ([]store.SiteRow, int, error) {
+		return d.store.Sites(ctx, d.scope(hosting.SitesRead), store.SiteFilter{State: hosting.Failed, Page: page, PerPage: perPage})
+	})
+	d.note(ctx, "sites", i18n.T(ctx, "doctor.failed_sites", len(rows)), err, "doctor.service", "mariadb", d.layout.Logs())
+	for _, r := range rows {
+		d.note(ctx, "site."+r.Host.String(), "", problemOf(ctx, r.Sync), "doctor.site", r.Host.String())
+	}
+}
+
+func (d *doctor) failedDatabases(ctx context.Context) {
+	rows, err := everything(func(page int) ([]store.DatabaseRow, int, error) {
+		return d.store.Databases(ctx, d.scope(hosting.DatabasesRead), store.DatabaseFilter{State: hosting.Failed, Page: page, PerPage: perPage})
+	})
+	d.note(ctx, "databases", i18n.T(ctx, "doctor.failed_databases", len(rows)), err, "doctor.service", "mariadb", d.layout.Logs())
+	for _, r := range rows {
+		d.note(ctx, "database."+string(r.Name), "", problemOf(ctx, r.Sync), "doctor.database", string(r.Name))
+	}
+}
+
+// report says all checks; one that failed makes the command fail.
+func (d *doctor) report(ctx context.Context) error {
+	var problem error
+	failed := 0
+	for _, c := range d.checks {
+		if !c.OK {
+			failed++
+		}
+	}
+	if failed > 0 {
+		problem = hosting.Refuse(hosting.Unavailable, "", "doctor.found", strconv.Itoa(failed))
+	}
+	document := struct {
+		OK     bool        `json:"ok"`
+		Checks []checkView `json:"checks"`
+	}{failed == 0, d.checks}
+	return d.answerApplied(ctx, document, func(w io.Writer) error {
+		for _, c := range d.checks {
+			mark := "ok  "
+			if !c.OK {
+				mark = "!!  "
+			}
+			if _, err := fmt.Fprintln(w, mark+c.Name+": "+c.Detail); err != nil {
+				return err
+			}
+			if c.Remedy != "" {
+				if _, err := fmt.Fprintln(w, "      → "+c.Remedy); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}, problem)
+}
+
+// problemOf is why something could not be applied, as an error.
+func problemOf(ctx context.Context, s hosting.Sync) error {
+	if text := say(ctx, s.Problem); text != "" {
+		return errors.New(text)
+	}
+	return errors.New(string(s.State))
+}

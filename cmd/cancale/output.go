@@ -1,0 +1,246 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"cancale/internal/config"
+	"cancale/internal/hosting"
+	"cancale/internal/i18n"
+)
+
+// Exit statuses of the command line.
+const (
+	exitFailed     = 1
+	exitUsage      = 2
+	exitNotFound   = 3
+	exitRefused    = 4
+	exitNotApplied = 5
+)
+
+// exitStatus ends the command with a status and without a word: the program
+// that it ran has said what there was to say.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// usageError is a command line that cannot be understood.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// usage is a usageError with a text of the catalogue.
+func usage(key string, args ...string) error {
+	return usageError{&hosting.Error{Kind: hosting.Invalid, Message: hosting.Msg(key, args...)}}
+}
+
+// notApplied is a wish that was accepted and that the machine does not follow.
+type notApplied struct{ hosting.Message }
+
+func (e notApplied) Error() string { return "not applied: " + e.Key }
+
+// answered is an error of a verb whose document is on standard output already.
+type answered struct{ error }
+
+func (e answered) Unwrap() error { return e.error }
+
+// refusal is an error as it is said to a script.
+type refusal struct {
+	Kind    string `json:"kind"`
+	Field   string `json:"field"`
+	Message string `json:"message"`
+}
+
+// report says err on standard error, in one line, with --json on standard
+// output too, and gives the exit status.
+func report(cmd *cobra.Command, err error) int {
+	if s, ok := errors.AsType[exitStatus](err); ok {
+		return int(s)
+	}
+	ctx := speak(context.Background())
+	r := explain(ctx, err)
+	line := r.Message
+	if flag := flagOf(cmd, r.Field); flag != "" {
+		line = "--" + flag + i18n.T(ctx, "cli.colon") + line
+	}
+	fmt.Fprintln(cmd.ErrOrStderr(), "cancale: "+oneLine(line))
+	if _, done := errors.AsType[answered](err); !done && wantsJSON(cmd) {
+		_ = writeJSON(cmd.OutOrStdout(), struct {
+			Error refusal `json:"error"`
+		}{r})
+	}
+	return statusOf(err)
+}
+
+// statusOf is the exit status that err stands for.
+func statusOf(err error) int {
+	if s, ok := errors.AsType[exitStatus](err); ok {
+		return int(s)
+	}
+	if _, ok := errors.AsType[usageError](err); ok || errors.Is(err, config.ErrNowhere) {
+		return exitUsage
+	}
+	if _, ok := errors.AsType[notApplied](err); ok {
+		return exitNotApplied
+	}
+	switch hosting.KindOf(err) {
+	case hosting.NotFound:
+		return exitNotFound
+	case hosting.Invalid, hosting.Conflict, hosting.OverLimit, hosting.Forbidden, hosting.Unauthenticated:
+		return exitRefused
+	case hosting.Internal, hosting.Unavailable:
+	}
+	return exitFailed
+}
+
+// explain turns err into what is said of it. Whoever uses the command line is
+// the machine's administrator: an internal cause is told.
+func explain(ctx context.Context, err error) refusal {
+	if u, ok := errors.AsType[usageError](err); ok {
+		text := u.Error()
+		if e, ok := errors.AsType[*hosting.Error](u); ok {
+			text = say(ctx, e.Message)
+		}
+		return refusal{Kind: "usage", Message: i18n.T(ctx, "cli.usage", text)}
+	}
+	if n, ok := errors.AsType[notApplied](err); ok {
+		return refusal{Kind: "not_applied", Message: say(ctx, n.Message)}
+	}
+	if errors.Is(err, config.ErrNowhere) {
+		return refusal{Kind: "usage", Message: i18n.T(ctx, "cli.which_installation")}
+	}
+	if es, ok := errors.AsType[hosting.Errors](err); ok && len(es) > 0 {
+		texts := make([]string, len(es))
+		for i, e := range es {
+			texts[i] = explainOne(ctx, e)
+		}
+		return refusal{es[0].Kind.String(), es[0].Field, strings.Join(texts, " ")}
+	}
+	if e, ok := errors.AsType[*hosting.Error](err); ok {
+		return refusal{e.Kind.String(), e.Field, explainOne(ctx, e)}
+	}
+	if errors.Is(err, context.Canceled) {
+		return refusal{Kind: hosting.Internal.String(), Message: i18n.T(ctx, "cli.interrupted")}
+	}
+	return refusal{Kind: hosting.Internal.String(), Message: err.Error()}
+}
+
+func explainOne(ctx context.Context, e *hosting.Error) string {
+	text := say(ctx, e.Message)
+	if e.Err != nil && (e.Kind == hosting.Internal || e.Kind == hosting.Unavailable) {
+		text += " (" + e.Err.Error() + ")"
+	}
+	return text
+}
+
+// say is a message in the language of ctx.
+func say(ctx context.Context, m hosting.Message) string {
+	if m.IsZero() {
+		return ""
+	}
+	return i18n.Message(ctx, m.Key, m.Args)
+}
+
+// speak makes ctx speak the language of the environment: French where it asks
+// for French, English everywhere else.
+func speak(ctx context.Context) context.Context {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if locale := os.Getenv(name); locale != "" {
+			if locale == "fr" || strings.HasPrefix(locale, "fr_") || strings.HasPrefix(locale, "fr.") {
+				return i18n.WithLang(ctx, "fr")
+			}
+			break
+		}
+	}
+	return i18n.WithLang(ctx, "en")
+}
+
+// fieldFlags are the flags whose name is not that of their field.
+var fieldFlags = map[string]string{"aliases": "alias", "label": "label"}
+
+// flagOf is the flag of cmd that fills a field; "" for the name that the
+// command is about.
+func flagOf(cmd *cobra.Command, field string) string {
+	name := strings.ReplaceAll(field, "_", "-")
+	if other, ok := fieldFlags[field]; ok {
+		name = other
+	}
+	if name == "" || cmd.LocalNonPersistentFlags().Lookup(name) == nil {
+		return ""
+	}
+	return name
+}
+
+func oneLine(s string) string {
+	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)), " ")
+}
+
+// wantsJSON reports whether --json was given, even on a line that could not be
+// read to its end.
+func wantsJSON(cmd *cobra.Command) bool {
+	asked, err := cmd.Flags().GetBool("json")
+	return err == nil && asked || slices.Contains(os.Args[1:], "--json")
+}
+
+func writeJSON(w io.Writer, document any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(document)
+}
+
+// withError is a document with what went wrong after it was accepted.
+func withError(document any, r refusal) (any, error) {
+	data, err := json.Marshal(document)
+	if err != nil {
+		return nil, err
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return nil, err
+	}
+	if fields["error"], err = json.Marshal(r); err != nil {
+		return nil, err
+	}
+	return fields, nil
+}
+
+// table writes rows in columns, the first of them the headings.
+func table(w io.Writer, rows [][]string) error {
+	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	for _, row := range rows {
+		for i, cell := range row {
+			if cell == "" {
+				row[i] = "–"
+			}
+		}
+		fmt.Fprintln(t, strings.Join(row, "\t"))
+	}
+	return t.Flush()
+}
+
+// sheet writes the labels and values of one thing, without those that are
+// empty.
+func sheet(w io.Writer, rows [][2]string) error {
+	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	for _, row := range rows {
+		if row[1] != "" {
+			fmt.Fprintf(t, "%s\t%s\n", row[0], row[1])
+		}
+	}
+	return t.Flush()
+}
