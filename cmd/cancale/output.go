@@ -29,7 +29,7 @@ const (
 
 // exitStatus ends the command with a status and without a word: the program
 // that it ran has said what there was to say.
-type exitStatus int
+type exitStatus int //nolint:errname // it carries a status, there is nothing to say
 
 func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
@@ -43,10 +43,10 @@ func usage(key string, args ...string) error {
 	return usageError{&hosting.Error{Kind: hosting.Invalid, Message: hosting.Msg(key, args...)}}
 }
 
-// notApplied is a wish that was accepted and that the machine does not follow.
-type notApplied struct{ hosting.Message }
+// notAppliedError is a wish that was accepted and that the machine does not follow.
+type notAppliedError struct{ hosting.Message }
 
-func (e notApplied) Error() string { return "not applied: " + e.Key }
+func (e notAppliedError) Error() string { return "not applied: " + e.Key }
 
 // answered is an error of a verb whose document is on standard output already.
 type answered struct{ error }
@@ -89,7 +89,7 @@ func statusOf(err error) int {
 	if _, ok := errors.AsType[usageError](err); ok || errors.Is(err, config.ErrNowhere) {
 		return exitUsage
 	}
-	if _, ok := errors.AsType[notApplied](err); ok {
+	if _, ok := errors.AsType[notAppliedError](err); ok {
 		return exitNotApplied
 	}
 	switch hosting.KindOf(err) {
@@ -112,7 +112,7 @@ func explain(ctx context.Context, err error) refusal {
 		}
 		return refusal{Kind: "usage", Message: i18n.T(ctx, "cli.usage", text)}
 	}
-	if n, ok := errors.AsType[notApplied](err); ok {
+	if n, ok := errors.AsType[notAppliedError](err); ok {
 		return refusal{Kind: "not_applied", Message: say(ctx, n.Message)}
 	}
 	if errors.Is(err, config.ErrNowhere) {

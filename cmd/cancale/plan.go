@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strconv"
 	"strings"
@@ -62,8 +63,11 @@ func (l *limitFlag) Set(s string) error {
 		return nil
 	}
 	n, err := strconv.Atoi(s)
+	if err != nil {
+		return errors.New("give a number, or unlimited")
+	}
 	*l = limitFlag(n)
-	return err
+	return nil
 }
 
 // limit is the value of a flag of limitFlag when it was given, otherwise what

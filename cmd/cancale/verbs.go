@@ -44,7 +44,11 @@ func addVerbs(root *cobra.Command) {
 func refuseAsUsage(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
+			err := check(cmd, args)
+			switch {
+			case err != nil && cmd.HasParent():
+				return usage("cli.usage_line", cmd.UseLine())
+			case err != nil:
 				return usageError{err}
 			}
 			return nil
@@ -221,7 +225,7 @@ func (v *verb) answerApplied(ctx context.Context, document any, text func(w io.W
 
 // follow waits, when --wait asks for it, until the machine has followed the
 // wish of that generation. It gives what is then known, and an error of
-// notApplied when the wish could not be met or not in time.
+// notAppliedError when the wish could not be met or not in time.
 func (v *verb) follow(ctx context.Context, key hosting.Key, sync hosting.Sync) (hosting.Sync, error) {
 	if v.wait == 0 {
 		return sync, nil
@@ -231,14 +235,14 @@ func (v *verb) follow(ctx context.Context, key hosting.Key, sync hosting.Sync) (
 	now, err := v.store.Wait(limited, key, sync.Generation)
 	switch {
 	case err != nil && ctx.Err() == nil && limited.Err() != nil:
-		return sync, notApplied{hosting.Msg("cli.not_in_time", v.wait.String())}
+		return sync, notAppliedError{hosting.Msg("cli.not_in_time", v.wait.String())}
 	case err != nil && hosting.KindOf(err) == hosting.NotFound && sync.Removing:
 		sync.State, sync.Observed = hosting.Removed, sync.Generation
 		return sync, nil
 	case err != nil:
 		return sync, err
 	case now.State == hosting.Failed:
-		return now, notApplied{now.Problem}
+		return now, notAppliedError{now.Problem}
 	}
 	return now, nil
 }
@@ -411,7 +415,7 @@ func (v *verb) untilGone(ctx context.Context, look func() error) (gone bool, pro
 			return false, nil
 		}
 		if time.Now().After(end) {
-			return false, notApplied{hosting.Msg("cli.not_in_time", v.wait.String())}
+			return false, notAppliedError{hosting.Msg("cli.not_in_time", v.wait.String())}
 		}
 		select {
 		case <-ctx.Done():
