@@ -18,6 +18,7 @@ const (
 	AccountRead    Permission = "account.read"
 	SitesRead      Permission = "sites.read"
 	SitesWrite     Permission = "sites.write"
+	SitesRun       Permission = "sites.run" // suspend, resume, try again
 	DatabasesRead  Permission = "databases.read"
 	DatabasesWrite Permission = "databases.write"
 	FTPRead        Permission = "ftp.read"
@@ -35,8 +36,8 @@ const (
 )
 
 var roleMay = map[Role][]Permission{
-	Owner:      {AccountRead, SitesRead, SitesWrite, DatabasesRead, DatabasesWrite, FTPRead, FTPWrite, PeopleRead, PeopleWrite},
-	Webmaster:  {AccountRead, SitesRead, SitesWrite, DatabasesRead, DatabasesWrite, FTPRead, FTPWrite, PeopleRead},
+	Owner:      {AccountRead, SitesRead, SitesWrite, SitesRun, DatabasesRead, DatabasesWrite, FTPRead, FTPWrite, PeopleRead, PeopleWrite},
+	Webmaster:  {AccountRead, SitesRead, SitesWrite, SitesRun, DatabasesRead, DatabasesWrite, FTPRead, FTPWrite, PeopleRead},
 	Contractor: {AccountRead, SitesRead, DatabasesRead, FTPRead},
 }
 
@@ -46,7 +47,7 @@ var platformMay = map[PlatformRole][]Permission{
 }
 
 // technicianMay is what a technician may do in every account besides.
-var technicianMay = []Permission{AccountRead, SitesRead, DatabasesRead, FTPRead, PeopleRead}
+var technicianMay = []Permission{AccountRead, SitesRead, SitesRun, DatabasesRead, FTPRead, PeopleRead}
 
 // Actor is who does something: a person, the command line of the machine's
 // administrator, or a daemon of ours. The zero Actor is nobody.

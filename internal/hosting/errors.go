@@ -103,10 +103,14 @@ func (es Errors) Unwrap() []error {
 	return list
 }
 
-// Add notes err when it is not nil. An err that is no refusal is kept as an
-// internal error.
+// Add notes err, or all that it collects, when it is not nil. An err that is no
+// refusal is kept as an internal error.
 func (es *Errors) Add(err error) {
 	if err == nil {
+		return
+	}
+	if list, ok := errors.AsType[Errors](err); ok {
+		*es = append(*es, list...)
 		return
 	}
 	if e, ok := errors.AsType[*Error](err); ok {

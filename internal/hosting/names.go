@@ -73,6 +73,21 @@ func ParseLabel(field, s string) (string, error) {
 	return s, nil
 }
 
+// maxNote is the longest note, in characters.
+const maxNote = 4000
+
+// ParseNote accepts a text of several lines that only people read.
+func ParseNote(field, s string) (string, error) {
+	s = strings.TrimSpace(strings.ReplaceAll(s, "\r\n", "\n"))
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r != '\n' && r != '\t' && isControl(r) }) {
+		return "", Refuse(Invalid, field, "note.invalid")
+	}
+	if utf8.RuneCountInString(s) > maxNote {
+		return "", Refuse(Invalid, field, "note.too_long", "4000")
+	}
+	return s, nil
+}
+
 // isControl finds what must not reach a page, a log line or a file that a
 // daemon reads: control characters, line and paragraph separators, and the
 // marks that turn the direction of a text.

@@ -1,0 +1,239 @@
+package panel
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+
+	"cancale/internal/config"
+	"cancale/internal/hosting"
+	"cancale/internal/store"
+	"cancale/views"
+)
+
+const (
+	adminFailed = 10
+	// soon is how long before the end of a membership the team is told.
+	soon = 30 * 24 * time.Hour
+)
+
+// adminHome is GET /admin: what needs a look first.
+func (s *server) adminHome(r *Request) error {
+	counts, err := s.store.Counts(r.Context())
+	if err != nil {
+		return err
+	}
+	params := views.AdminHomeParams{
+		Accounts:  counts.Accounts,
+		Persons:   counts.Persons,
+		Sites:     counts.Sites,
+		Databases: sum(counts.Databases),
+		FTPLogins: counts.FTPLogins,
+		Services:  services(s.status(r)),
+		CanCreate: r.Actor.Can(hosting.AdminAccounts),
+		CanAudit:  r.Actor.Can(hosting.AdminAudit),
+	}
+	ctx, scope := r.Context(), r.Actor.Scope(r.need)
+	if _, params.SuspendedAccounts, err = s.store.Accounts(ctx, scope, store.AccountFilter{State: hosting.Suspended, Page: 1, PerPage: 1}); err != nil {
+		return err
+	}
+	if params.Failed, err = s.sitesIn(r, adminFailed, hosting.Failed); err != nil {
+		return err
+	}
+	if params.Changing, err = s.sitesIn(r, adminFailed, hosting.Pending, hosting.Applying, hosting.Removing); err != nil {
+		return err
+	}
+	ending, _, err := s.store.Accounts(ctx, scope, store.AccountFilter{ExpiresBefore: r.now.Add(soon), Page: 1, PerPage: adminFailed, Sort: "expires"})
+	if err != nil {
+		return err
+	}
+	params.Expiring = accountRows(ending)
+	if params.CanAudit {
+		entries, _, err := s.store.Audit(ctx, r.Actor.Scope(hosting.AdminAudit), store.AuditFilter{Page: 1, PerPage: adminRecent})
+		if err != nil {
+			return err
+		}
+		if params.Recent, err = s.auditRows(r, entries); err != nil {
+			return err
+		}
+	}
+	return r.page(func(p views.Page) error { return r.Render(views.AdminHomePage(p, params)) })
+}
+
+func sum[K comparable](counts map[K]int) int {
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	return total
+}
+
+// sitesIn are the first sites in some states.
+func (s *server) sitesIn(r *Request, most int, states ...hosting.State) ([]views.AdminSite, error) {
+	list := []views.AdminSite{}
+	for _, state := range states {
+		rows, _, err := s.store.Sites(r.Context(), r.Actor.Scope(r.need), store.SiteFilter{State: state, Page: 1, PerPage: most, Sort: "created"})
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, adminSites(rows)...)
+	}
+	return list[:min(most, len(list))], nil
+}
+
+func adminSites(rows []store.SiteRow) []views.AdminSite {
+	list := make([]views.AdminSite, len(rows))
+	for i, row := range rows {
+		list[i] = views.AdminSite{
+			Site:    row.Site,
+			Account: hosting.Account{ID: row.AccountID, Name: row.AccountName, Label: row.AccountLabel},
+		}
+	}
+	return list
+}
+
+// listAllSites is GET /admin/sites.
+func (s *server) listAllSites(r *Request) error {
+	list, page, sort, search := r.list("host", "account", "state")
+	rows, total, err := s.store.Sites(r.Context(), r.Actor.Scope(r.need), store.SiteFilter{
+		Search:  search,
+		State:   r.state(siteStates...),
+		Page:    page,
+		PerPage: perPage,
+		Sort:    sort,
+	})
+	if err != nil {
+		return err
+	}
+	list.Total = total
+	params := views.AdminSitesParams{List: list, Rows: adminSites(rows)}
+	return r.page(func(p views.Page) error { return r.Render(views.AdminSitesPage(p, params)) })
+}
+
+// showAudit is GET /admin/audit.
+func (s *server) showAudit(r *Request) error {
+	list, page, _, search := r.list()
+	filter := store.AuditFilter{Search: search, Page: page, PerPage: perPage}
+	params := views.AuditParams{Errors: views.Errors{}}
+	if since := r.Query("since"); since != "" {
+		day, err := time.ParseInLocation(time.DateOnly, since, time.Local)
+		if err != nil {
+			params.Errors["since"] = hosting.Msg("date.invalid")
+		}
+		filter.Since = day
+	}
+	if name := r.Query("account"); name != "" {
+		id, err := s.accountNamed(r, name)
+		if messages, ok := refused(err); ok {
+			params.Errors["account"] = messages["account"]
+		} else if err != nil {
+			return err
+		}
+		filter.Account = id
+	}
+	if len(params.Errors) == 0 {
+		entries, total, err := s.store.Audit(r.Context(), r.Actor.Scope(r.need), filter)
+		if err != nil {
+			return err
+		}
+		list.Total = total
+		if params.Rows, err = s.auditRows(r, entries); err != nil {
+			return err
+		}
+	}
+	params.List = list
+	answer := r.Render
+	if len(params.Errors) > 0 {
+		answer = r.Invalid
+	}
+	return r.page(func(p views.Page) error { return answer(views.AdminAuditPage(p, params)) })
+}
+
+// accountNamed finds an association by its short name, as typed into a field
+// named account.
+func (s *server) accountNamed(r *Request, typed string) (hosting.AccountID, error) {
+	name, err := hosting.ParseAccountName(typed)
+	if err == nil {
+		var account store.AccountRow
+		if account, err = s.store.AccountByName(r.Context(), r.Actor.Scope(hosting.AdminRead), name); err == nil {
+			return account.ID, nil
+		}
+	}
+	switch hosting.KindOf(err) {
+	case hosting.NotFound, hosting.Invalid, hosting.Conflict:
+		return 0, hosting.Refuse(hosting.Invalid, "account", "account.unknown")
+	}
+	return 0, err
+}
+
+// auditRows adds to entries the label of the association that each is about.
+func (s *server) auditRows(r *Request, entries []hosting.AuditEntry) ([]views.AuditRow, error) {
+	labels := map[hosting.AccountID]string{0: ""}
+	rows := make([]views.AuditRow, len(entries))
+	for i, e := range entries {
+		label, found := labels[e.AccountID]
+		if !found {
+			account, err := s.store.Account(r.Context(), r.Actor.Scope(hosting.AdminRead), e.AccountID)
+			switch {
+			case err == nil:
+				label = labelOf(account.Account)
+			case hosting.KindOf(err) != hosting.NotFound: // one that is gone has no label any more
+				return nil, err
+			}
+			labels[e.AccountID] = label
+		}
+		rows[i] = views.AuditRow{AuditEntry: e, Account: label}
+	}
+	return rows, nil
+}
+
+// showPlatform is GET /admin/platform: what the supervisor says of the
+// services.
+func (s *server) showPlatform(r *Request) error {
+	counts, err := s.store.Counts(r.Context())
+	if err != nil {
+		return err
+	}
+	status := s.status(r)
+	machine, _ := os.Hostname() // without a name, none is shown
+	params := views.PlatformParams{
+		Services: services(status),
+		Ports:    s.ports(status),
+		Sites:    counts.Sites,
+		DataDir:  status.Data,
+		Machine:  machine,
+	}
+	return r.page(func(p views.Page) error { return r.Render(views.AdminPlatformPage(p, params)) })
+}
+
+// status is what the supervisor wrote last; nothing when there is no
+// supervisor.
+func (s *server) status(r *Request) config.Status {
+	status, err := config.ReadStatus(s.conf.Layout)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.logFailure(r.echo, "status of the services", err)
+	}
+	return status
+}
+
+func services(status config.Status) []views.Service {
+	list := make([]views.Service, len(status.Services))
+	for i, svc := range status.Services {
+		list[i] = views.Service{Name: svc.Name, State: svc.State, PID: svc.PID}
+		if svc.State == "running" {
+			list[i].State = "ready"
+		}
+	}
+	return list
+}
+
+func (s *server) ports(status config.Status) []views.Port {
+	ports := []views.Port{
+		{Name: "http", Number: max(status.HTTPPort, s.conf.HTTPPort)},
+		{Name: "https", Number: status.HTTPSPort},
+		{Name: "ftp", Number: max(status.FTPPort, s.conf.FTPPort)},
+	}
+	return slices.DeleteFunc(ports, func(p views.Port) bool { return p.Number == 0 })
+}

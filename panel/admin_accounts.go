@@ -1,0 +1,332 @@
+package panel
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/a-h/templ"
+
+	"cancale/internal/hosting"
+	"cancale/internal/store"
+	"cancale/views"
+)
+
+// listAccounts is GET /admin/accounts.
+func (s *server) listAccounts(r *Request) error {
+	list, page, sort, search := r.list("label", "plan", "state", "sites", "expires")
+	filter := store.AccountFilter{
+		Search:  search,
+		State:   r.state(hosting.Live, hosting.Suspended, hosting.Removing),
+		Page:    page,
+		PerPage: perPage,
+		Sort:    sort,
+	}
+	if name, err := hosting.ParsePlanName(r.Query("plan")); err == nil {
+		filter.Plan = name
+	}
+	rows, total, err := s.store.Accounts(r.Context(), r.Actor.Scope(r.need), filter)
+	if err != nil {
+		return err
+	}
+	plans, err := s.plans(r)
+	if err != nil {
+		return err
+	}
+	list.Total = total
+	params := views.AdminAccountsParams{
+		List:      list,
+		Rows:      accountRows(rows),
+		Plans:     plans,
+		CanCreate: r.Actor.Can(hosting.AdminAccounts),
+	}
+	return r.page(func(p views.Page) error { return r.Render(views.AdminAccountsPage(p, params)) })
+}
+
+func accountRows(rows []store.AccountRow) []views.AccountRow {
+	list := make([]views.AccountRow, len(rows))
+	for i, row := range rows {
+		list[i] = views.AccountRow{Account: row.Account, Plan: row.Plan, Usage: row.Usage}
+	}
+	return list
+}
+
+func (s *server) plans(r *Request) ([]hosting.Plan, error) {
+	rows, err := s.store.Plans(r.Context(), r.Actor.Scope(hosting.AdminRead))
+	plans := make([]hosting.Plan, len(rows))
+	for i, row := range rows {
+		plans[i] = row.Plan
+	}
+	return plans, err
+}
+
+// newAccount is GET /admin/accounts/new.
+func (s *server) newAccount(r *Request) error {
+	form := views.AccountForm{Role: string(hosting.Owner)}
+	r.into(&form)
+	return s.drawNewAccount(r, form, r.Render)
+}
+
+func (s *server) drawNewAccount(r *Request, form views.AccountForm, answer func(templ.Component) error) error {
+	plans, err := s.plans(r)
+	if err != nil {
+		return err
+	}
+	if form.Plan == "" && len(plans) > 0 {
+		form.Plan = string(plans[0].Name)
+	}
+	params := views.AccountNewParams{Form: form, Plans: plans}
+	return r.page(func(p views.Page) error { return answer(views.AdminAccountNewPage(p, params)) })
+}
+
+// createAccount is POST /admin/accounts/new: an association, its first person
+// and that person's link, all or nothing.
+func (s *server) createAccount(r *Request) error {
+	var form views.AccountForm
+	r.into(&form)
+	var errs hosting.Errors
+	spec, err := accountSpec(form)
+	errs.Add(err)
+	spec.Name, err = hosting.ParseAccountName(form.Name)
+	errs.Add(err)
+	person, membership, err := firstPerson(r, form)
+	errs.Add(err)
+	var account hosting.Account
+	var invitation store.Invitation
+	if err = errs.Err(); err == nil {
+		account, invitation, err = s.store.CreateAccountFor(r.Context(), r.Actor, spec, person, membership)
+	}
+	if messages, ok := refused(err); ok {
+		form.Errors = messages
+		return s.drawNewAccount(r, form, r.Invalid)
+	}
+	if err != nil {
+		return err
+	}
+	return r.invited(invitation, account.ID, "/admin/persons/%d/invited", invitation.Person)
+}
+
+// firstPerson reads who an association begins with.
+func firstPerson(r *Request, form views.AccountForm) (person hosting.PersonSpec, m store.MembershipSpec, err error) {
+	var errs hosting.Errors
+	person.Language = r.Session.Person.Language
+	person.Email, err = hosting.ParseEmail(form.Email)
+	errs.Add(err)
+	person.Name, err = hosting.ParseLabel("person_name", form.PersonName)
+	errs.Add(err)
+	if m.Role = hosting.Role(form.Role); m.Role != hosting.Owner && m.Role != hosting.Webmaster {
+		errs.Add(hosting.Refuse(hosting.Invalid, "role", "role.unknown"))
+	}
+	return person, m, errs.Err()
+}
+
+// accountSpec reads what may be changed of an association.
+func accountSpec(form views.AccountForm) (spec hosting.AccountSpec, err error) {
+	var errs hosting.Errors
+	spec.Label, err = hosting.ParseLabel("label", form.Label)
+	errs.Add(err)
+	if err == nil && spec.Label == "" {
+		errs.Add(hosting.Refuse(hosting.Invalid, "label", "label.missing"))
+	}
+	spec.Plan, err = hosting.ParsePlanName(form.Plan)
+	errs.Add(inField("plan", err))
+	spec.Expires, err = parseDay("expires", form.Expires)
+	errs.Add(err)
+	spec.Note, err = hosting.ParseNote("note", form.Note)
+	errs.Add(err)
+	return spec, errs.Err()
+}
+
+// adminAccount is the association of the address.
+func (r *Request) adminAccount() (store.AccountRow, error) {
+	id, err := r.id()
+	if err != nil {
+		return store.AccountRow{}, err
+	}
+	return r.srv.store.Account(r.Context(), r.Actor.Scope(r.need), hosting.AccountID(id))
+}
+
+const adminRecent = 10
+
+// showAccount is GET /admin/accounts/:id. Whoever opens it acts for it from
+// then on: the member's pages show this association.
+func (s *server) showAccount(r *Request) error {
+	account, err := r.adminAccount()
+	if err != nil {
+		return err
+	}
+	if r.acting = account.ID; r.Session.Account != account.ID {
+		if err := s.store.ChooseAccount(r.Context(), r.Session, account.ID); err != nil {
+			return err
+		}
+	}
+	r.account = &account
+	params, err := s.adminAccountParams(r, account)
+	if err != nil {
+		return err
+	}
+	return r.page(func(p views.Page) error { return r.Render(views.AdminAccountPage(p, params)) })
+}
+
+func (s *server) adminAccountParams(r *Request, account store.AccountRow) (params views.AdminAccountParams, err error) {
+	ctx, scope := r.Context(), r.Actor.Scope(r.need).Only(account.ID)
+	params = views.AdminAccountParams{
+		Account:    account.Account,
+		Room:       roomOf(&account),
+		CanWrite:   r.Actor.Can(hosting.AdminAccounts),
+		CanSuspend: r.Actor.Can(hosting.AdminSuspend),
+		CanPersons: r.Actor.Can(hosting.AdminPersons),
+	}
+	if params.People, err = s.members(r, account.ID); err != nil {
+		return params, err
+	}
+	sites, _, err := s.store.Sites(ctx, scope, store.SiteFilter{Account: account.ID, Page: 1, PerPage: perPage, Sort: "host"})
+	if err != nil {
+		return params, err
+	}
+	params.Sites = sitesOf(sites)
+	bases, _, err := s.store.Databases(ctx, scope, store.DatabaseFilter{Account: account.ID, Page: 1, PerPage: perPage, Sort: "name"})
+	if err != nil {
+		return params, err
+	}
+	for _, row := range bases {
+		params.Databases = append(params.Databases, row.Database)
+	}
+	logins, _, err := s.store.FTPLogins(ctx, scope, store.FTPFilter{Account: account.ID, Page: 1, PerPage: perPage, Sort: "login"})
+	if err != nil {
+		return params, err
+	}
+	params.FTPLogins = ftpRows(logins)
+	params.Recent, _, err = s.store.Audit(ctx, scope, store.AuditFilter{Account: account.ID, Page: 1, PerPage: adminRecent})
+	return params, err
+}
+
+// editAccount is GET /admin/accounts/:id/edit.
+func (s *server) editAccount(r *Request) error {
+	account, err := r.adminAccount()
+	if err != nil {
+		return err
+	}
+	form := views.AccountForm{
+		Label:   account.Label,
+		Name:    string(account.Name),
+		Plan:    string(account.Plan.Name),
+		Expires: dayText(account.Expires),
+		Note:    account.Note,
+	}
+	r.into(&form)
+	return s.drawEditAccount(r, account, form, r.Render)
+}
+
+func (s *server) drawEditAccount(r *Request, account store.AccountRow, form views.AccountForm, answer func(templ.Component) error) error {
+	plans, err := s.plans(r)
+	if err != nil {
+		return err
+	}
+	params := views.AccountEditParams{Account: account.Account, Form: form, Plans: plans}
+	return r.page(func(p views.Page) error { return answer(views.AdminAccountEditPage(p, params)) })
+}
+
+// updateAccount is POST /admin/accounts/:id/edit. The short name stays.
+func (s *server) updateAccount(r *Request) error {
+	account, err := r.adminAccount()
+	if err != nil {
+		return err
+	}
+	var form views.AccountForm
+	r.into(&form)
+	form.Name = string(account.Name)
+	spec, err := accountSpec(form)
+	if err == nil {
+		spec.Name = account.Name
+		_, err = s.store.UpdateAccount(r.Context(), r.Actor, account.ID, spec)
+	}
+	if messages, ok := refused(err); ok {
+		form.Errors = messages
+		return s.drawEditAccount(r, account, form, r.Invalid)
+	}
+	if err != nil {
+		return err
+	}
+	r.Flash("account.updated", spec.Label)
+	return r.Redirect("/admin/accounts/%d", account.ID)
+}
+
+// suspendAccount is POST /admin/accounts/:id/suspend.
+func (s *server) suspendAccount(r *Request) error {
+	return s.onAccount(r, "account.suspended", s.store.SuspendAccount)
+}
+
+// resumeAccount is POST /admin/accounts/:id/resume.
+func (s *server) resumeAccount(r *Request) error {
+	return s.onAccount(r, "account.resumed", s.store.ResumeAccount)
+}
+
+func (s *server) onAccount(r *Request, done string, act func(context.Context, hosting.Actor, hosting.AccountID) error) error {
+	account, err := r.adminAccount()
+	if err != nil {
+		return err
+	}
+	if err := act(r.Context(), r.Actor, account.ID); err != nil {
+		return err
+	}
+	r.Flash(done, labelOf(account.Account))
+	return r.Redirect("/admin/accounts/%d", account.ID)
+}
+
+func labelOf(a hosting.Account) string {
+	if a.Label == "" {
+		return string(a.Name)
+	}
+	return a.Label
+}
+
+// confirmAccountRemoval is GET /admin/accounts/:id/delete: what goes with it.
+func (s *server) confirmAccountRemoval(r *Request) error {
+	account, err := r.adminAccount()
+	if err != nil {
+		return err
+	}
+	return s.drawAccountRemoval(r, account, views.ConfirmForm{}, r.Render)
+}
+
+func (s *server) drawAccountRemoval(r *Request, account store.AccountRow, form views.ConfirmForm, answer func(templ.Component) error) error {
+	removal, err := s.store.RemovalPreview(r.Context(), r.Actor.Scope(r.need), account.ID)
+	if err != nil {
+		return err
+	}
+	people, err := s.members(r, account.ID)
+	if err != nil {
+		return err
+	}
+	params := views.AccountDeleteParams{
+		Account:   account.Account,
+		Sites:     removal.Sites,
+		Databases: removal.Databases,
+		FTPLogins: removal.FTPLogins,
+		People:    people,
+		Form:      form,
+	}
+	return r.page(func(p views.Page) error { return answer(views.AdminAccountDeletePage(p, params)) })
+}
+
+// removeAccount is POST /admin/accounts/:id/delete.
+func (s *server) removeAccount(r *Request) error {
+	account, err := r.adminAccount()
+	if err != nil {
+		return err
+	}
+	var form views.ConfirmForm
+	r.into(&form)
+	if !confirms(form.Confirm, string(account.Name)) {
+		form.Errors = views.Errors{"confirm": hosting.Msg("confirm.differs", string(account.Name))}
+		return s.drawAccountRemoval(r, account, form, r.Invalid)
+	}
+	if err := s.store.RemoveAccount(r.Context(), r.Actor, account.ID); err != nil {
+		return err
+	}
+	r.Flash("account.removing", labelOf(account.Account))
+	return r.Redirect("/admin/accounts")
+}
+
+// accountPath is the page of an association in the administration.
+func accountPath(id hosting.AccountID) string { return fmt.Sprintf("/admin/accounts/%d", id) }

@@ -1,0 +1,239 @@
+package panel
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"cancale/internal/hosting"
+	"cancale/internal/store"
+	"cancale/views"
+)
+
+// admit refuses who may not have the page. Who is not signed in is asked to;
+// the handler is not reached in any of these cases.
+func (r *Request) admit() error {
+	switch {
+	case r.need == hosting.Public:
+		return nil
+	case !r.Actor.SignedIn():
+		return errSignIn
+	case r.need == hosting.SignedIn || r.Actor.Can(r.need):
+		return nil
+	}
+	return hosting.Refuse(hosting.Forbidden, "", "error.forbidden")
+}
+
+// errSignIn says that the answer is the sign-in page.
+var errSignIn = hosting.Refuse(hosting.Unauthenticated, "", "error.sign_in")
+
+// askToSignIn sends a person to the sign-in page, to come back afterwards. A
+// form that was sent travels along.
+func (r *Request) askToSignIn() error {
+	if !r.unsafe() {
+		next := r.echo.Request().URL.RequestURI()
+		if r.partial() { // a piece of a page: come back to the page
+			next = currentPage(r.echo.Request())
+		}
+		if next = localPath(next); next == "" || next == "/" {
+			return r.redirect("/signin")
+		}
+		return r.redirect("/signin?next=" + url.QueryEscape(next))
+	}
+	page := r.formPage()
+	form := views.SignInForm{Ended: true, Next: page}
+	form.Parked = r.srv.keys.park(parked{Person: r.ticket.Person, Account: r.ticket.Account, Page: page, Values: kept(r.form), At: r.now})
+	return r.render(http.StatusUnauthorized, views.SignInPage(r.guestShell(), form))
+}
+
+// currentPage is the page that htmx asks from.
+func currentPage(req *http.Request) string {
+	u, err := url.Parse(req.Header.Get("HX-Current-URL"))
+	if err != nil || !strings.EqualFold(u.Host, req.Host) {
+		return ""
+	}
+	return u.RequestURI()
+}
+
+// signInPage is GET /signin.
+func (s *server) signInPage(r *Request) error {
+	next := localPath(r.Query("next"))
+	if r.Actor.SignedIn() {
+		return r.redirect(orHome(next))
+	}
+	return r.Render(views.SignInPage(r.guestShell(), views.SignInForm{Next: next, Ended: next != "" && r.cookie(sessionCookie) != ""}))
+}
+
+// signIn is POST /signin.
+func (s *server) signIn(r *Request) error {
+	var form views.SignInForm
+	r.into(&form)
+	password := form.Password
+	form.Password, form.Next = "", localPath(form.Next)
+	waiting, found := s.keys.unpark(form.Parked, r.now)
+	form.Ended = found
+	if !found {
+		form.Parked = ""
+	}
+	sess, token, err := s.store.SignIn(r.Context(), strings.TrimSpace(form.Email), password, r.echo.RealIP())
+	if err != nil {
+		return r.refuseSignIn(form, err)
+	}
+	r.enter(sess, token)
+	if !found || waiting.Person != 0 && waiting.Person != sess.Person.ID {
+		return r.redirect(orHome(form.Next))
+	}
+	if waiting.Account != 0 && r.Actor.CanIn(hosting.AccountRead, waiting.Account) {
+		if err := s.store.ChooseAccount(r.Context(), r.Session, waiting.Account); err != nil {
+			return err
+		}
+	}
+	s.resumed.put(r.sessionKey(), waiting.Page, waiting.Values, r.now)
+	return r.redirect(orHome(localPath(waiting.Page)))
+}
+
+func (r *Request) refuseSignIn(form views.SignInForm, err error) error {
+	status := http.StatusUnprocessableEntity
+	switch hosting.KindOf(err) {
+	case hosting.OverLimit: // too many tries: wait
+		status = http.StatusTooManyRequests
+	case hosting.Unauthenticated, hosting.Invalid:
+	default:
+		return err
+	}
+	form.Errors = hosting.FieldErrors(err)
+	return r.render(status, views.SignInPage(r.guestShell(), form))
+}
+
+// enter gives the browser a new session. One that it had ends: a session never
+// changes hands.
+func (r *Request) enter(sess store.Session, token string) {
+	if r.token != "" {
+		if err := r.srv.store.SignOut(r.Context(), r.token); err != nil {
+			r.srv.logFailure(r.echo, "end of an earlier session", err)
+		}
+	}
+	r.signedIn(sess, token)
+	r.drawn, r.account = "", nil
+	r.setCookie(sessionCookie, token, sessionLife)
+	r.setCookie(guestCookie, "", -1)
+}
+
+// signOut is POST /signout.
+func (s *server) signOut(r *Request) error {
+	if err := s.store.SignOut(r.Context(), r.token); err != nil {
+		return err
+	}
+	r.setCookie(sessionCookie, "", -1)
+	r.echo.Response().Header().Set("Clear-Site-Data", `"cache"`)
+	return r.Redirect("/signin")
+}
+
+// forgotPage is GET /forgot.
+func (s *server) forgotPage(r *Request) error { return r.Render(views.ForgotPage(r.guestShell())) }
+
+// invitationPage is GET /invitation/:token.
+func (s *server) invitationPage(r *Request) error {
+	form, err := s.invitation(r)
+	if err != nil {
+		return r.invitationGone(err)
+	}
+	return r.Render(views.InvitationPage(r.guestShell(), form))
+}
+
+// acceptInvitation is POST /invitation/:token: it sets the password and signs
+// in.
+func (s *server) acceptInvitation(r *Request) error {
+	form, err := s.invitation(r)
+	if err != nil {
+		return r.invitationGone(err)
+	}
+	r.into(&form)
+	password := form.Password
+	form.Password = ""
+
+	if form.First {
+		// The address first: should the machine stop here, the link is still
+		// good and the address known.
+		if err := s.nameFirst(r, &form); err != nil {
+			return r.refuseInvitation(form, err)
+		}
+	}
+	person, err := s.store.AcceptInvitation(r.Context(), r.echo.Param("token"), form.Name, password, r.echo.RealIP())
+	if err != nil {
+		return r.refuseInvitation(form, err)
+	}
+	sess, token, err := s.store.SignIn(r.Context(), string(person.Email), password, r.echo.RealIP())
+	if err != nil {
+		return r.refuseSignIn(views.SignInForm{Email: string(person.Email)}, err)
+	}
+	r.enter(sess, token)
+	if form.Reset {
+		r.Flash("password.changed")
+	} else {
+		r.Flash("person.welcome", person.Name)
+	}
+	return r.Redirect("/")
+}
+
+// nameFirst gives the first administrator, who was made without one, an
+// address and a name.
+func (s *server) nameFirst(r *Request, form *views.InvitationForm) error {
+	var errs hosting.Errors
+	name, err := hosting.ParseLabel("name", form.Name)
+	errs.Add(err)
+	email, err := hosting.ParseEmail(form.Email)
+	errs.Add(err)
+	if err := errs.Err(); err != nil {
+		return err
+	}
+	person, _, err := s.store.Invitation(r.Context(), r.echo.Param("token"))
+	if err != nil {
+		return err
+	}
+	self := hosting.PersonActor(person, nil, r.echo.RealIP(), r.now)
+	if err := s.store.UpdateProfile(r.Context(), self, name, email); err != nil {
+		return err
+	}
+	form.First, form.Known = false, email
+	return nil
+}
+
+// invitation is the form of the link in the address.
+func (s *server) invitation(r *Request) (views.InvitationForm, error) {
+	token := r.echo.Param("token")
+	person, invitation, err := s.store.Invitation(r.Context(), token)
+	if err != nil {
+		return views.InvitationForm{}, err
+	}
+	form := views.InvitationForm{Token: token, Name: person.Name, Reset: invitation.Reset, Known: person.Email}
+	if person.Email == hosting.FirstEmail {
+		form.First, form.Known = true, ""
+	}
+	return form, nil
+}
+
+// refuseInvitation shows the form again, or says that the link is no good.
+func (r *Request) refuseInvitation(form views.InvitationForm, err error) error {
+	messages, ok := refused(err)
+	if !ok {
+		return r.invitationGone(err)
+	}
+	form.Errors = messages
+	return r.Invalid(views.InvitationPage(r.guestShell(), form))
+}
+
+func (r *Request) invitationGone(err error) error {
+	switch hosting.KindOf(err) {
+	case hosting.NotFound, hosting.Unauthenticated, hosting.Forbidden:
+		return r.render(http.StatusGone, views.InvitationGonePage(r.guestShell()))
+	}
+	return err
+}
+
+func orHome(path string) string {
+	if path == "" {
+		return "/"
+	}
+	return path
+}
