@@ -330,6 +330,25 @@ func TestKilledBeforeAnyStep(t *testing.T) {
 	}
 }
 
+func TestWriteLink(t *testing.T) {
+	h, root := newHost(t)
+	path := filepath.Join(root, "name")
+	for _, target := range []string{"../a", "../b"} {
+		for _, want := range []bool{true, false} {
+			changed, err := h.WriteLink(path, target)
+			if err != nil || changed != want {
+				t.Errorf("%s: changed %v, %v", target, changed, err)
+			}
+			if got, err := h.Link(path); err != nil || got != target {
+				t.Errorf("leads to %q, %v", got, err)
+			}
+		}
+	}
+	if got, err := h.Link(filepath.Join(root, "none")); err != nil || got != "" {
+		t.Errorf("nothing leads to %q, %v", got, err)
+	}
+}
+
 func BenchmarkNothingToDo(b *testing.B) {
 	root := b.TempDir()
 	h := New(config.Layout{Root: root}, nil)
