@@ -1,10 +1,13 @@
 package views
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	"cancale/internal/hosting"
+	"cancale/internal/i18n"
+	"cancale/views/ui"
 )
 
 // DatabasesParams is the list of databases. Columns to sort by: name, state.
@@ -56,4 +59,33 @@ type DatabaseDeleteParams struct {
 
 func databasePath(id hosting.DatabaseID, rest string) string {
 	return fmt.Sprintf("/databases/%d%s", id, rest)
+}
+
+// databaseCard is what a site's configuration asks for, the password last and
+// only when it was just made.
+func databaseCard(ctx context.Context, p DatabaseParams) []ui.ConnRow {
+	rows := []ui.ConnRow{
+		{Label: i18n.T(ctx, "conn.server"), Value: p.Host, What: i18n.T(ctx, "copy.server")},
+		{Label: i18n.T(ctx, "field.database"), Value: string(p.Database.Name), What: i18n.T(ctx, "copy.database")},
+		{Label: i18n.T(ctx, "conn.user"), Value: p.Database.User(), What: i18n.T(ctx, "copy.user")},
+	}
+	if p.Password != "" {
+		rows = append(rows, ui.ConnRow{Label: i18n.T(ctx, "field.password"), Value: p.Password, What: i18n.T(ctx, "copy.password")})
+	}
+	return rows
+}
+
+func databaseSecretTitle(ctx context.Context, p DatabaseParams) string {
+	if p.Created {
+		return i18n.T(ctx, "database.created", string(p.Database.Name))
+	}
+	return i18n.T(ctx, "database.reset_done", string(p.Database.Name))
+}
+
+// databaseRefresh never reloads a page that shows a password: it would be gone.
+func databaseRefresh(p DatabaseParams) int {
+	if p.Password != "" {
+		return 0
+	}
+	return refreshUntilSettled(p.Database.Sync)
 }

@@ -1,9 +1,13 @@
 package views
 
 import (
+	"context"
 	"fmt"
+	"strconv"
 
 	"cancale/internal/hosting"
+	"cancale/internal/i18n"
+	"cancale/views/ui"
 )
 
 // FTPListParams is the list of FTP logins. Columns to sort by: login, used.
@@ -78,3 +82,60 @@ type FTPDeleteParams struct {
 }
 
 func ftpPath(id hosting.FTPLoginID, rest string) string { return fmt.Sprintf("/ftp/%d%s", id, rest) }
+
+// ftpCard is what an FTP program asks for, the password last and only when it
+// was just made.
+func ftpCard(ctx context.Context, p FTPParams) []ui.ConnRow {
+	cipher := i18n.T(ctx, "conn.plain")
+	if p.Server.TLS {
+		cipher = i18n.T(ctx, "conn.tls")
+	}
+	rows := []ui.ConnRow{
+		{Label: i18n.T(ctx, "conn.server"), Value: p.Server.Host, What: i18n.T(ctx, "copy.server")},
+		{Label: i18n.T(ctx, "conn.port"), Value: portText(p.Server.Port), What: i18n.T(ctx, "copy.port")},
+		{Label: i18n.T(ctx, "conn.cipher"), Value: cipher, What: i18n.T(ctx, "copy.cipher")},
+		{Label: i18n.T(ctx, "conn.user"), Value: string(p.Login.Login), What: i18n.T(ctx, "copy.user")},
+	}
+	if p.Password != "" {
+		rows = append(rows, ui.ConnRow{Label: i18n.T(ctx, "field.password"), Value: p.Password, What: i18n.T(ctx, "copy.password")})
+	}
+	return rows
+}
+
+func ftpSecretTitle(ctx context.Context, p FTPParams) string {
+	if p.Created {
+		return i18n.T(ctx, "ftp.created", string(p.Login.Login))
+	}
+	return i18n.T(ctx, "ftp.reset_done", string(p.Login.Login))
+}
+
+// ftpWhere is what a login reaches, in one line.
+func ftpWhere(ctx context.Context, l FTPRow) string {
+	switch {
+	case l.SiteID == 0 && l.Path == "":
+		return i18n.T(ctx, "ftp.all_sites")
+	case l.SiteID == 0:
+		return folder(l.Path)
+	case l.Path == "":
+		return l.Host.Unicode()
+	}
+	return l.Host.Unicode() + folder(l.Path)
+}
+
+func ftpRights(ctx context.Context, l FTPRow) string {
+	if l.ReadOnly {
+		return i18n.T(ctx, "ftp.read_only")
+	}
+	return i18n.T(ctx, "ftp.read_write")
+}
+
+// siteOptions are the sites that a login can be limited to.
+func siteOptions(ctx context.Context, sites []hosting.Site) []ui.Option {
+	var options []ui.Option
+	for _, s := range sites {
+		options = append(options, ui.Option{Value: strconv.FormatUint(uint64(s.ID), 10), Label: s.Host.Unicode()})
+	}
+	return append(options, ui.Option{Value: "0", Label: i18n.T(ctx, "ftp.all_sites")})
+}
+
+func portText(port int) string { return strconv.Itoa(port) }

@@ -1,6 +1,12 @@
 package views
 
-import "cancale/internal/hosting"
+import (
+	"context"
+	"strings"
+
+	"cancale/internal/hosting"
+	"cancale/internal/i18n"
+)
 
 // HomeParams is the member's home for the association acted for.
 //
@@ -15,4 +21,31 @@ type HomeParams struct {
 	CanWrite bool                 // may create sites
 	CanFTP   bool                 // may create FTP logins
 	CanBases bool                 // may create databases
+}
+
+// greeting is the title of the home.
+func greeting(ctx context.Context, p hosting.Person) string {
+	if name := firstName(p); name != "" {
+		return i18n.T(ctx, "home.hello_name", name)
+	}
+	return i18n.T(ctx, "home.hello")
+}
+
+// refreshFor is how soon a page without JavaScript looks again.
+func refreshFor(changing []hosting.Site) int {
+	if len(changing) > 0 {
+		return refreshSeconds
+	}
+	return 0
+}
+
+// actorName is who did something, as the audit log knows it.
+func actorName(ctx context.Context, actor string) string {
+	switch {
+	case actor == "":
+		return i18n.T(ctx, "audit.nobody")
+	case strings.HasPrefix(actor, "cli:"):
+		return i18n.T(ctx, "audit.command_line", strings.TrimPrefix(actor, "cli:"))
+	}
+	return actor
 }

@@ -1,10 +1,15 @@
 package views
 
 import (
+	"context"
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 
 	"cancale/internal/hosting"
+	"cancale/internal/i18n"
+	"cancale/views/ui"
 )
 
 // Member is a person of an association.
@@ -61,3 +66,68 @@ type InvitationLinkParams struct {
 func personPath(id hosting.PersonID, rest string) string {
 	return fmt.Sprintf("/people/%d%s", id, rest)
 }
+
+// roleOptions are the roles on an association, each with what it may do.
+func roleOptions(ctx context.Context) []ui.Option {
+	var options []ui.Option
+	for _, r := range []hosting.Role{hosting.Owner, hosting.Webmaster, hosting.Contractor} {
+		options = append(options, ui.Option{Value: string(r), Label: i18n.T(ctx, "role."+string(r)), Hint: i18n.T(ctx, "role."+string(r)+"_text")})
+	}
+	return options
+}
+
+func (p InvitationLinkParams) nav() string {
+	switch {
+	case !p.Admin:
+		return "people"
+	case p.Account != nil:
+		return "accounts"
+	}
+	return "persons"
+}
+
+func invitationTitle(ctx context.Context, p InvitationLinkParams) string {
+	switch {
+	case p.Reset:
+		return i18n.T(ctx, "link.reset_page", personName(p.Person))
+	case p.Account != nil:
+		return i18n.T(ctx, "link.account_page", accountLabel(*p.Account))
+	}
+	return i18n.T(ctx, "link.page", personName(p.Person))
+}
+
+func invitationTrail(ctx context.Context, page Page, p InvitationLinkParams) []ui.Crumb {
+	last := ui.Crumb{Text: i18n.T(ctx, "link.crumb")}
+	switch {
+	case !p.Admin:
+		return trail(page, ui.Crumb{Text: i18n.T(ctx, "nav.people"), URL: "/people"}, last)
+	case p.Account != nil:
+		return adminTrail(ctx, ui.Crumb{Text: i18n.T(ctx, "nav.accounts"), URL: "/admin/accounts"}, ui.Crumb{Text: accountLabel(*p.Account), URL: adminAccountPath(p.Account.ID, "")}, last)
+	}
+	return adminTrail(ctx, ui.Crumb{Text: i18n.T(ctx, "nav.persons"), URL: "/admin/persons"}, ui.Crumb{Text: personName(p.Person), URL: adminPersonPath(p.Person.ID, "")}, last)
+}
+
+// invitationMail is the message that goes with the link, in the language of the
+// person who gets it.
+func invitationMail(ctx context.Context, p InvitationLinkParams) string {
+	if p.Person.Language != "" {
+		ctx = i18n.WithLang(ctx, p.Person.Language)
+	}
+	until := i18n.DateTime(ctx, p.Expires)
+	switch {
+	case p.Reset:
+		return i18n.T(ctx, "link.mail_reset", p.URL, until)
+	case p.Account != nil:
+		return i18n.T(ctx, "link.mail_account", accountLabel(*p.Account), p.URL, until)
+	}
+	return i18n.T(ctx, "link.mail_person", p.URL, until)
+}
+
+// invitationMailto opens the message in a mail program.
+func invitationMailto(ctx context.Context, p InvitationLinkParams) string {
+	subject := i18n.T(ctx, "link.mail_subject")
+	return "mailto:" + url.PathEscape(string(p.Person.Email)) + "?subject=" + mailEscape(subject) + "&body=" + mailEscape(invitationMail(ctx, p))
+}
+
+// mailEscape escapes as RFC 6068 wants it: a space is %20, never a plus.
+func mailEscape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }

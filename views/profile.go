@@ -1,6 +1,12 @@
 package views
 
-import "time"
+import (
+	"context"
+	"time"
+
+	"cancale/internal/i18n"
+	"cancale/views/ui"
+)
 
 // ProfileParams is a person's own settings.
 //
@@ -41,4 +47,27 @@ type SessionRow struct {
 	Source   string // IP address
 	LastSeen time.Time
 	Current  bool
+}
+
+func languageOptions() []ui.Option {
+	var options []ui.Option
+	for _, lang := range i18n.Languages {
+		options = append(options, ui.Option{Value: lang, Label: langName(lang)})
+	}
+	return options
+}
+
+func themeOptions(ctx context.Context) []ui.Option {
+	var options []ui.Option
+	for _, theme := range []string{"auto", "light", "dark"} {
+		options = append(options, ui.Option{Value: theme, Label: i18n.T(ctx, "theme."+theme)})
+	}
+	return options
+}
+
+func themeValue(page Page) string {
+	if page.Theme == "" {
+		return "auto"
+	}
+	return page.Theme
 }

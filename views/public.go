@@ -78,3 +78,14 @@ const (
 	PageTooLarge  ErrorKind = "too_large"   // 413
 	PageDown      ErrorKind = "unavailable" // 503
 )
+
+// kind chooses the texts of the page.
+func (f InvitationForm) kind() string {
+	switch {
+	case f.First:
+		return "first"
+	case f.Reset:
+		return "reset"
+	}
+	return "invited"
+}

@@ -2,7 +2,11 @@ package views
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
+
+	"github.com/a-h/templ"
 
 	"cancale/internal/hosting"
 )
@@ -51,17 +55,16 @@ type HostCheckParams struct {
 //	templ SitePage(page Page, p SiteParams)       // GET /sites/:id
 //	templ SiteStatus(p SiteParams)                // GET /sites/:id/status?seen=STATE, a fragment
 type SiteParams struct {
-	Site       hosting.Site
-	URL        string // http://host:port/
-	Now        time.Time
-	Seen       string // the state that the fragment's asker shows; "" on the page
-	Databases  []hosting.Database
-	FTPLogins  []hosting.FTPLogin
-	CanWrite   bool // edit, suspend, resume, retry, delete
-	CanFTP     bool // may create an FTP login
-	CanBases   bool // may create a database
-	CSRF       string
-	ShowDetail bool // the technical part of a failure, for the team
+	Site      hosting.Site
+	URL       string // http://host:port/
+	Now       time.Time
+	Seen      string // the state that the fragment's asker shows; "" on the page
+	Databases []hosting.Database
+	FTPLogins []hosting.FTPLogin
+	CanWrite  bool // edit, suspend, resume, retry, delete
+	CanFTP    bool // may create an FTP login
+	CanBases  bool // may create a database
+	CSRF      string
 }
 
 // SiteEditParams changes aliases, document root and PHP.
@@ -82,3 +85,32 @@ type SiteDeleteParams struct {
 }
 
 func sitePath(id hosting.SiteID, rest string) string { return fmt.Sprintf("/sites/%d%s", id, rest) }
+
+// plainTyping keeps browsers from correcting names.
+var plainTyping = templ.Attributes{"spellcheck": "false", "autocapitalize": "none"}
+
+// hostAttrs ask whether a host name is free while it is typed.
+var hostAttrs = templ.Attributes{
+	"spellcheck": "false", "autocapitalize": "none", "inputmode": "url", "placeholder": "www.association.example",
+	"hx-get": "/sites/check", "hx-trigger": "input changed delay:400ms", "hx-target": "#host-check", "hx-swap": "innerHTML",
+}
+
+// any reports whether one of the fields was refused.
+func (e Errors) any(fields ...string) bool {
+	for _, f := range fields {
+		if _, refused := e[f]; refused {
+			return true
+		}
+	}
+	return false
+}
+
+// ftpNewFor is the form for a login that reaches one site.
+func ftpNewFor(id hosting.SiteID) string {
+	return "/ftp/new?site=" + strconv.FormatUint(uint64(id), 10)
+}
+
+// technical is a failure in the words of the code, for whoever helps.
+func technical(s hosting.Sync) string {
+	return fmt.Sprintf("%s %s\ngeneration %d, observed %d, attempts %d", s.Problem.Key, strings.Join(s.Problem.Args, " "), s.Generation, s.Observed, s.Attempts)
+}
