@@ -1,10 +1,15 @@
 package views
 
 import (
+	"context"
 	"fmt"
 	"time"
 
+	"github.com/a-h/templ"
+
 	"cancale/internal/hosting"
+	"cancale/internal/i18n"
+	"cancale/views/ui"
 )
 
 // AdminHomeParams is the overview of the platform.
@@ -264,4 +269,141 @@ func adminPersonPath(id hosting.PersonID, rest string) string {
 
 func adminPlanPath(id hosting.PlanID, rest string) string {
 	return fmt.Sprintf("/admin/plans/%d%s", id, rest)
+}
+
+// digits is a field for a number; texts are accepted and refused with words.
+var digits = templ.Attributes{"inputmode": "numeric"}
+
+// overviewLede says the day and how much waits.
+func overviewLede(ctx context.Context, page Page, p AdminHomeParams) string {
+	return i18n.T(ctx, "overview.lede", len(p.Failed)+len(p.Expiring), i18n.LongDate(ctx, page.Now))
+}
+
+func totalSites(sites map[hosting.State]int) int {
+	total := 0
+	for _, n := range sites {
+		total += n
+	}
+	return total
+}
+
+// sitesIn counts the sites of a state; those being applied wait like pending
+// ones.
+func sitesIn(sites map[hosting.State]int, s hosting.State) int {
+	if s == hosting.Pending {
+		return sites[hosting.Pending] + sites[hosting.Applying]
+	}
+	return sites[s]
+}
+
+// troubled counts the services that do not answer.
+func troubled(services []Service) int {
+	n := 0
+	for _, s := range services {
+		if s.State != "ready" {
+			n++
+		}
+	}
+	return n
+}
+
+// serviceName is a service in words; one that has none is shown by its name.
+func serviceName(ctx context.Context, s Service) string {
+	key := "service." + s.Name
+	if text := i18n.T(ctx, key); text != key {
+		return text
+	}
+	return s.Name
+}
+
+func platformLede(ctx context.Context, page Page, p PlatformParams) string {
+	switch {
+	case p.Machine == "":
+		return ""
+	case p.StartedAt.IsZero():
+		return i18n.T(ctx, "platform.lede", p.Machine)
+	}
+	return i18n.T(ctx, "platform.lede_since", p.Machine, i18n.Delay(ctx, page.Now.Sub(p.StartedAt)))
+}
+
+func isoTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+func planFilter(ctx context.Context, plans []hosting.Plan) []ui.Option {
+	options := []ui.Option{{Value: "", Label: i18n.T(ctx, "list.all_plans")}}
+	for _, p := range plans {
+		options = append(options, ui.Option{Value: string(p.Name), Label: planLabel(p)})
+	}
+	return options
+}
+
+func planOptions(ctx context.Context, plans []hosting.Plan) []ui.Option {
+	var options []ui.Option
+	for _, p := range plans {
+		options = append(options, ui.Option{Value: string(p.Name), Label: planLabel(p), Hint: planSummary(ctx, p)})
+	}
+	return options
+}
+
+func planTitle(ctx context.Context, p PlanParams) string {
+	if p.Plan == nil {
+		return i18n.T(ctx, "plans.create")
+	}
+	return i18n.T(ctx, "plans.edit_title", planLabel(*p.Plan))
+}
+
+func planLede(ctx context.Context, p PlanParams) string {
+	if p.Plan == nil {
+		return ""
+	}
+	return i18n.T(ctx, "plans.touches", p.Accounts)
+}
+
+func planAction(p PlanParams) string {
+	if p.Plan == nil {
+		return "/admin/plans/new"
+	}
+	return adminPlanPath(p.Plan.ID, "")
+}
+
+// roleLines are the roles on an association, each in one line.
+func roleLines(ctx context.Context) []ui.Option {
+	options := roleOptions(ctx)
+	for i, o := range options {
+		options[i].Label = o.Label + i18n.T(ctx, "colon") + o.Hint
+	}
+	return options
+}
+
+// roleValue is the role that a form begins with.
+func roleValue(role string) string {
+	if role == "" {
+		return string(hosting.Owner)
+	}
+	return role
+}
+
+func platformRoleOptions(ctx context.Context) []ui.Option {
+	return []ui.Option{
+		{Value: string(hosting.NoRole), Label: i18n.T(ctx, "platform_role.member"), Hint: i18n.T(ctx, "platform_role.member_text")},
+		{Value: string(hosting.Technician), Label: i18n.T(ctx, "platform_role.technician"), Hint: i18n.T(ctx, "platform_role.technician_text")},
+		{Value: string(hosting.Administrator), Label: i18n.T(ctx, "platform_role.administrator"), Hint: i18n.T(ctx, "platform_role.administrator_text")},
+	}
+}
+
+func platformRoleFilter(ctx context.Context) []ui.Option {
+	return []ui.Option{
+		{Value: "", Label: i18n.T(ctx, "list.all_roles")},
+		{Value: "member", Label: i18n.T(ctx, "platform_role.member")},
+		{Value: string(hosting.Technician), Label: i18n.T(ctx, "platform_role.technician")},
+		{Value: string(hosting.Administrator), Label: i18n.T(ctx, "platform_role.administrator")},
+	}
+}
+
+func personStateFilter(ctx context.Context) []ui.Option {
+	return []ui.Option{
+		{Value: "", Label: i18n.T(ctx, "list.all_states")},
+		{Value: "active", Label: i18n.T(ctx, "person.active")},
+		{Value: "invited", Label: i18n.T(ctx, "person.invited")},
+		{Value: "disabled", Label: i18n.T(ctx, "person.disabled")},
+	}
 }
