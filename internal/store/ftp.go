@@ -1,0 +1,310 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"cancale/internal/hosting"
+	"cancale/internal/secret"
+
+	"gorm.io/gorm"
+)
+
+// FTPFilter narrows a list of FTP logins. Zero values do not narrow.
+type FTPFilter struct {
+	Account       hosting.AccountID
+	Site          hosting.SiteID // those that reach only this site
+	Search        string
+	Page, PerPage int
+	Sort          string // "login", "account", "created", "used"; "-" before it turns the order
+}
+
+// FTPRow is an FTP login, whose it is and what it reaches.
+type FTPRow struct {
+	hosting.FTPLogin
+	AccountName  hosting.AccountName
+	AccountLabel string
+	Host         hosting.Hostname // of its site; "" when it reaches all of them
+}
+
+var ftpSorts = map[string]string{
+	"login": "f.login", "account": "a.label", "created": "f.created_at", "used": "COALESCE(f.last_used_at, '1000-01-01')",
+}
+
+const (
+	ftpColumns = "SELECT f.*, a.suspended AS account_suspended, a.name AS account_name, a.label AS account_label, COALESCE(s.host, '') AS host"
+	fromFTP    = " FROM ftp_logins f JOIN accounts a ON a.id = f.account_id LEFT JOIN sites s ON s.id = f.site_id"
+)
+
+// FTPLogins lists the FTP logins in scope: one page of them, and how many
+// there are in all.
+func (s *Store) FTPLogins(ctx context.Context, scope hosting.Scope, f FTPFilter) ([]FTPRow, int, error) {
+	c := scoped(scope, "f.account_id")
+	if f.Account != 0 {
+		c.and("f.account_id = ?", f.Account)
+	}
+	if f.Site != 0 {
+		c.and("f.site_id = ?", f.Site)
+	}
+	if f.Search != "" {
+		c.and("f.login LIKE ?", like(strings.ToLower(f.Search)))
+	}
+	db := s.db.WithContext(ctx)
+	total, err := one[int](db, "SELECT COUNT(*) FROM ftp_logins f"+c.where(), c.args...)
+	if err != nil {
+		return nil, 0, err
+	}
+	limit, offset := limits(f.Page, f.PerPage)
+	rows, err := list[FTPRow](db, ftpColumns+fromFTP+c.where()+order(f.Sort, ftpSorts, "login", "f.id")+" LIMIT ? OFFSET ?", c.with(limit, offset)...)
+	for i := range rows {
+		rows[i].PasswordHash = ""
+	}
+	return rows, total, err
+}
+
+// FTPLogin reads one FTP login.
+func (s *Store) FTPLogin(ctx context.Context, scope hosting.Scope, id hosting.FTPLoginID) (FTPRow, error) {
+	return s.ftpLogin(ctx, scoped(scope, "f.account_id").and("f.id = ?", id))
+}
+
+// FTPLoginByName reads one FTP login.
+func (s *Store) FTPLoginByName(ctx context.Context, scope hosting.Scope, login hosting.FTPName) (FTPRow, error) {
+	return s.ftpLogin(ctx, scoped(scope, "f.account_id").and("f.login = ?", login))
+}
+
+func (s *Store) ftpLogin(ctx context.Context, c *conditions) (FTPRow, error) {
+	row, err := one[FTPRow](s.db.WithContext(ctx), ftpColumns+fromFTP+c.where(), c.args...)
+	row.PasswordHash = ""
+	return row, orNotFound(err, "ftp")
+}
+
+// CreateFTPLogin adds an FTP login to an account. It works from now on; the
+// password is told this once.
+func (s *Store) CreateFTPLogin(ctx context.Context, actor hosting.Actor, account hosting.AccountID, spec hosting.FTPSpec) (hosting.FTPLogin, string, error) {
+	password := secret.NewPassword()
+	hash, err := secret.Hash(ctx, password)
+	if err != nil {
+		return hosting.FTPLogin{}, "", err
+	}
+	var login hosting.FTPLogin
+	err = s.write(ctx, actor, "ftp.create", func(t *tx) error {
+		owner, err := t.openAccount(account, hosting.FTPWrite)
+		if err != nil {
+			return err
+		}
+		if name := string(spec.Login); name != string(owner.Name) && !strings.HasSuffix(name, "@"+string(owner.Name)) {
+			return hosting.Refuse(hosting.Invalid, "login", "ftp.login_invalid", string(owner.Name))
+		}
+		if err := t.siteOf(account, spec.Site); err != nil {
+			return err
+		}
+		if _, err := one[int](t.DB, "SELECT 1 FROM ftp_logins WHERE login = ?", spec.Login); !errors.Is(err, errNoRow) {
+			return cmp.Or(err, ftpTaken(spec.Login))
+		}
+		if err := t.checkRoom(owner, "ftp_logins", 1); err != nil {
+			return err
+		}
+		node, err := one[hosting.NodeID](t.DB, "SELECT id FROM nodes ORDER BY id LIMIT 1")
+		if err != nil {
+			return err
+		}
+		login = hosting.FTPLogin{
+			NodeID: node, AccountID: account, SiteID: spec.Site, Login: spec.Login, PasswordHash: hash,
+			Path: spec.Path, ReadOnly: spec.ReadOnly, CreatedAt: t.now,
+			Sync: hosting.Sync{Generation: 1, Observed: 1, State: hosting.Live, DueAt: never, ChangedAt: t.now},
+		}
+		if err := t.Table("ftp_logins").Create(&login).Error; err != nil {
+			if errors.Is(err, gorm.ErrDuplicatedKey) {
+				return ftpTaken(spec.Login)
+			}
+			return err
+		}
+		t.note(account, string(spec.Login), nil, login)
+		return nil
+	})
+	login.PasswordHash = ""
+	if err != nil {
+		return hosting.FTPLogin{}, "", err
+	}
+	return login, password, nil
+}
+
+func ftpTaken(login hosting.FTPName) error {
+	return hosting.Refuse(hosting.Conflict, "login", "ftp.login_taken", string(login))
+}
+
+// siteOf refuses a site that is not the account's or on its way out. Zero is
+// all of them.
+func (t *tx) siteOf(account hosting.AccountID, site hosting.SiteID) error {
+	if site == 0 {
+		return nil
+	}
+	_, err := one[int](t.DB, "SELECT 1 FROM sites WHERE id = ? AND account_id = ? AND removing = 0", site, account)
+	if errors.Is(err, errNoRow) {
+		return hosting.Refuse(hosting.Invalid, "site", "ftp.site_unknown")
+	}
+	return err
+}
+
+// UpdateFTPLogin changes the site, the folder and the rights of a login, not
+// its name.
+func (s *Store) UpdateFTPLogin(ctx context.Context, actor hosting.Actor, id hosting.FTPLoginID, spec hosting.FTPSpec) (hosting.FTPLogin, error) {
+	return s.changeFTPLogin(ctx, actor, "ftp.update", id, func(t *tx, login *hosting.FTPLogin) error {
+		login.SiteID, login.Path, login.ReadOnly = spec.Site, spec.Path, spec.ReadOnly
+		return t.siteOf(login.AccountID, spec.Site)
+	})
+}
+
+// ResetFTPPassword draws a new password, told this once.
+func (s *Store) ResetFTPPassword(ctx context.Context, actor hosting.Actor, id hosting.FTPLoginID) (hosting.FTPLogin, string, error) {
+	password := secret.NewPassword()
+	hash, err := secret.Hash(ctx, password)
+	if err != nil {
+		return hosting.FTPLogin{}, "", err
+	}
+	login, err := s.changeFTPLogin(ctx, actor, "ftp.reset_password", id, func(t *tx, login *hosting.FTPLogin) error {
+		login.PasswordHash = hash
+		// Programs that still try the old password must not shut out the new.
+		return t.Exec("DELETE FROM throttles WHERE subject = ?", subject("ftp", string(login.Login))).Error
+	})
+	if err != nil {
+		return hosting.FTPLogin{}, "", err
+	}
+	return login, password, nil
+}
+
+// SetFTPEnabled opens or shuts a login, at once.
+func (s *Store) SetFTPEnabled(ctx context.Context, actor hosting.Actor, id hosting.FTPLoginID, enabled bool) (hosting.FTPLogin, error) {
+	action := "ftp.enable"
+	if !enabled {
+		action = "ftp.disable"
+	}
+	return s.changeFTPLogin(ctx, actor, action, id, func(_ *tx, login *hosting.FTPLogin) error {
+		login.Disabled = !enabled
+		return nil
+	})
+}
+
+// RemoveFTPLogin deletes a login, at once.
+func (s *Store) RemoveFTPLogin(ctx context.Context, actor hosting.Actor, id hosting.FTPLoginID) error {
+	return s.write(ctx, actor, "ftp.remove", func(t *tx) error {
+		before, err := t.lockFTPLogin(id)
+		if err != nil {
+			return err
+		}
+		t.note(before.AccountID, string(before.Login), before, nil)
+		return t.Exec("DELETE FROM ftp_logins WHERE id = ?", id).Error
+	})
+}
+
+// changeFTPLogin locks the account and the login, lets change alter the value,
+// and writes it.
+func (s *Store) changeFTPLogin(ctx context.Context, actor hosting.Actor, action string, id hosting.FTPLoginID, change func(*tx, *hosting.FTPLogin) error) (hosting.FTPLogin, error) {
+	var after hosting.FTPLogin
+	err := s.write(ctx, actor, action, func(t *tx) error {
+		before, err := t.lockFTPLogin(id)
+		if err != nil {
+			return err
+		}
+		after = before
+		if err := change(t, &after); err != nil {
+			return err
+		}
+		t.same = after.SiteID == before.SiteID && after.Path == before.Path && after.ReadOnly == before.ReadOnly &&
+			after.Disabled == before.Disabled && after.PasswordHash == before.PasswordHash
+		if t.same {
+			return nil
+		}
+		after.Sync.Generation++
+		after.Sync.Observed = after.Sync.Generation
+		after.Sync.ChangedAt = t.now
+		t.note(after.AccountID, string(after.Login), before, after)
+		return t.Exec("UPDATE ftp_logins SET site_id = ?, path = ?, read_only = ?, disabled = ?, password_hash = ?, generation = ?, observed = ?, changed_at = ? WHERE id = ?",
+			after.SiteID, after.Path, after.ReadOnly, after.Disabled, after.PasswordHash, after.Sync.Generation, after.Sync.Observed, after.Sync.ChangedAt, id).Error
+	})
+	after.PasswordHash = ""
+	return after, err
+}
+
+func (t *tx) lockFTPLogin(id hosting.FTPLoginID) (hosting.FTPLogin, error) {
+	account, err := one[hosting.AccountID](t.DB, "SELECT account_id FROM ftp_logins WHERE id = ?", id)
+	if err != nil {
+		return hosting.FTPLogin{}, orNotFound(err, "ftp")
+	}
+	if err := t.allow(account, "ftp", hosting.FTPWrite); err != nil {
+		return hosting.FTPLogin{}, err
+	}
+	if _, err := t.lockAccount(account, hosting.FTPWrite); err != nil {
+		return hosting.FTPLogin{}, err
+	}
+	login, err := one[hosting.FTPLogin](t.DB, "SELECT f.*, a.suspended AS account_suspended FROM ftp_logins f JOIN accounts a ON a.id = f.account_id WHERE f.id = ? FOR UPDATE", id)
+	return login, orNotFound(err, "ftp")
+}
+
+// FTPSession is what somebody who signed in by FTP reaches.
+type FTPSession struct {
+	Login hosting.FTPLogin
+	Site  hosting.Site   // the one site of the login; zero when it reaches all
+	Sites []hosting.Site // what it reaches, in the order of their host names
+}
+
+// AuthenticateFTP checks a login and a password. An unknown login, a wrong
+// password and a login that is shut get the same answer after the same time;
+// who knows the password also learns that the account is suspended or over.
+func (s *Store) AuthenticateFTP(ctx context.Context, login, password, source string) (FTPSession, error) {
+	attempt, err := s.begin(ctx, "ftp", login, source)
+	if err != nil {
+		return FTPSession{}, err
+	}
+	type row struct {
+		hosting.FTPLogin
+		AccountRemoving bool
+		AccountExpires  *time.Time
+	}
+	db := s.db.WithContext(ctx)
+	found, err := one[row](db, "SELECT f.*, a.suspended AS account_suspended, a.removing AS account_removing, a.expires AS account_expires"+
+		" FROM ftp_logins f JOIN accounts a ON a.id = f.account_id WHERE f.login = ?", strings.ToLower(strings.TrimSpace(login)))
+	if err != nil && !errors.Is(err, errNoRow) {
+		return FTPSession{}, err
+	}
+	right, err := secret.Check(ctx, found.PasswordHash, password)
+	if err != nil {
+		return FTPSession{}, fmt.Errorf("store: ftp login: %w", err)
+	}
+	if !right || found.Disabled || found.AccountRemoving {
+		return FTPSession{}, refusedSignIn()
+	}
+	err = s.housekeep(ctx, "ftp login", func(db *gorm.DB, now time.Time) error {
+		if err := attempt.succeeded(db, now); err != nil {
+			return err
+		}
+		return db.Exec("UPDATE ftp_logins SET last_used_at = ? WHERE id = ?", now, found.ID).Error
+	})
+	switch {
+	case err != nil:
+		return FTPSession{}, err
+	case found.AccountSuspended:
+		return FTPSession{}, hosting.Refuse(hosting.Forbidden, "", "ftp.account_suspended")
+	case found.AccountExpires != nil && now().After(*found.AccountExpires):
+		return FTPSession{}, hosting.Refuse(hosting.Forbidden, "", "ftp.account_expired")
+	}
+	session := FTPSession{Login: found.FTPLogin}
+	session.Login.PasswordHash = ""
+	session.Sites, err = list[hosting.Site](db, "SELECT s.*, a.suspended AS account_suspended"+fromSites+
+		" WHERE s.account_id = ? AND s.removing = 0 AND (? = 0 OR s.id = ?) ORDER BY s.host", found.AccountID, found.SiteID, found.SiteID)
+	if err != nil {
+		return FTPSession{}, err
+	}
+	if found.SiteID != 0 {
+		if len(session.Sites) == 0 {
+			return FTPSession{}, refusedSignIn() // its site is on its way out
+		}
+		session.Site = session.Sites[0]
+	}
+	return session, addAliases(db, slices.Clip(session.Sites), func(s *hosting.Site) *hosting.Site { return s })
+}

@@ -1,0 +1,130 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"math"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"cancale/internal/hosting"
+
+	"gorm.io/gorm"
+)
+
+// How sign-ins that fail slow down the next ones. The panel and the FTP
+// service count together: per name that is tried, and per source. A name is
+// counted whether it exists or not.
+const (
+	freePerName   = 8  // wrong tries that cost nothing; some FTP programs open as many connections at once
+	freePerSource = 30 // an association may sit behind one address
+
+	// Beyond that, the wait doubles from one second. A name must not be shut
+	// for long by somebody who only wants it shut; a source may be.
+	longestForName   = 2 * time.Minute
+	longestForSource = 15 * time.Minute
+
+	// forgiveAfter this much time without a try, the count begins anew.
+	forgiveAfter = time.Hour
+)
+
+// throttle is a row of throttles.
+type throttle struct {
+	Subject  []byte `gorm:"primaryKey"`
+	Failures uint32
+	LastAt   time.Time
+	Until    time.Time
+}
+
+// try is one attempt to sign in, counted as a failure until it has succeeded:
+// so a hundred at once are a hundred.
+type try struct {
+	name, source []byte
+}
+
+// begin counts the attempt, or refuses it when its name or source has to wait.
+func (s *Store) begin(ctx context.Context, service, name, source string) (try, error) {
+	a := try{name: subject(service, strings.ToLower(strings.TrimSpace(name))), source: subject("source", network(source))}
+	return a, s.housekeep(ctx, "sign-in", func(db *gorm.DB, now time.Time) error {
+		var wait time.Duration
+		var counts [2]throttle
+		for i, subject := range [][]byte{a.name, a.source} {
+			err := db.Exec("INSERT INTO throttles (subject, failures, last_at, until) VALUES (?, 0, ?, ?) ON DUPLICATE KEY UPDATE subject = subject", subject, now, now).Error
+			if err != nil {
+				return err
+			}
+			if counts[i], err = one[throttle](db, "SELECT * FROM throttles WHERE subject = ? FOR UPDATE", subject); err != nil {
+				return err
+			}
+			wait = max(wait, counts[i].Until.Sub(now))
+		}
+		if wait > 0 {
+			return hosting.Refuse(hosting.OverLimit, "", "signin.too_many", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+		}
+		for i := range counts {
+			if now.Sub(counts[i].LastAt) > forgiveAfter {
+				counts[i].Failures = 0
+			}
+			counts[i].Failures++
+			free, longest := uint32(freePerName), longestForName
+			if i == 1 {
+				free, longest = freePerSource, longestForSource
+			}
+			until := now.Add(delay(counts[i].Failures, free, longest))
+			if err := db.Exec("UPDATE throttles SET failures = ?, last_at = ?, until = ? WHERE subject = ?", counts[i].Failures, now, until, counts[i].Subject).Error; err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// succeeded takes the attempt back: the name is forgiven, the source is where
+// it was before.
+func (a try) succeeded(db *gorm.DB, now time.Time) error {
+	if err := db.Exec("DELETE FROM throttles WHERE subject = ?", a.name).Error; err != nil {
+		return err
+	}
+	return db.Exec("UPDATE throttles SET failures = GREATEST(failures, 1) - 1, until = ? WHERE subject = ?", now, a.source).Error
+}
+
+// delay is how long the next attempt has to wait after so many failures.
+func delay(failures, free uint32, longest time.Duration) time.Duration {
+	if failures <= free {
+		return 0
+	}
+	const doublings = 20 // beyond, the wait would overflow before it is cut
+	return min(time.Second<<min(failures-free-1, doublings), longest)
+}
+
+// subject keeps who tries without writing it down: what is typed as an address
+// is sometimes a password.
+func subject(kind, name string) []byte {
+	sum := sha256.Sum256([]byte(kind + "\x00" + name))
+	return sum[:]
+}
+
+// network is whom a source address belongs to: one IPv4 address, or the /64
+// that every IPv6 host has for itself.
+func network(source string) string {
+	addr, err := netip.ParseAddr(source)
+	if err != nil {
+		return source
+	}
+	if addr = addr.Unmap(); addr.Is4() {
+		return addr.String()
+	}
+	prefix, err := addr.WithZone("").Prefix(64)
+	if err != nil {
+		return source
+	}
+	return prefix.String()
+}
+
+// refusedSignIn is the one answer to a wrong password, an unknown name and one
+// that is shut.
+func refusedSignIn() error {
+	return hosting.Refuse(hosting.Unauthenticated, "", "signin.wrong")
+}
