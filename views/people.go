@@ -43,6 +43,7 @@ type InviteForm struct {
 //	templ PersonRemovePage(page Page, p PersonRemoveParams) // GET, POST /people/:id/remove
 type PersonRemoveParams struct {
 	Member Member
+	Errors Errors // "": the last one who answers for the association
 }
 
 // InvitationLinkParams shows the link of an invitation, or of a new password,
