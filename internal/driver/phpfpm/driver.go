@@ -1,0 +1,149 @@
+// Package phpfpm gives each site a PHP-FPM of its own: the settings of its
+// master, what its sandbox shows, and a socket on which it is started by the
+// first request.
+//
+// It starts nothing itself, and never reads what lies in a site's home.
+package phpfpm
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"cancale/internal/config"
+	"cancale/internal/host"
+	"cancale/internal/hosting"
+)
+
+// Driver configures PHP.
+type Driver struct{ host *host.Host }
+
+// New is a driver on a host.
+func New(h *host.Host) *Driver { return &Driver{host: h} }
+
+// Modes of what a master reads in its sandbox, under the site's group. On the
+// machine all of it lies beneath directories that only root can enter.
+const (
+	modeDir  fs.FileMode = 0o750
+	modeFile fs.FileMode = 0o640
+	modeSpec fs.FileMode = 0o600
+)
+
+// Name is how the services call a site's PHP.
+func Name(id hosting.SiteID) string { return "php-" + strconv.FormatUint(uint64(id), 10) }
+
+func specPath(l config.Layout, id hosting.SiteID) string {
+	return filepath.Join(l.Sandbox(), Name(id)+".json")
+}
+
+// directory holds the settings of one site; it is shown to the site's master.
+func directory(l config.Layout, id hosting.SiteID) string {
+	return filepath.Join(l.PHP(), strconv.FormatUint(uint64(id), 10))
+}
+
+// Ensure makes PHP answer on the site's socket with the settings that it should
+// have; a running master with others is replaced. A site that is suspended has
+// no PHP. The site's home must be there.
+func (d *Driver) Ensure(ctx context.Context, site hosting.Site) error {
+	c, err := render(d.host.Layout(), site)
+	if err != nil {
+		return err
+	}
+	changed, err := d.write(site, c)
+	if err != nil {
+		return fmt.Errorf("phpfpm: %s: %w", site.Host, err)
+	}
+	if changed && site.Sync.Steady() {
+		slog.WarnContext(ctx, "php settings repaired", slog.Uint64("site", uint64(site.ID)), slog.String("host", site.Host.String()))
+	}
+	if site.Off() {
+		err = d.host.RemoveActivated(ctx, Name(site.ID))
+	} else {
+		l := d.host.Layout()
+		err = d.host.EnsureActivated(ctx, host.Activation{
+			Name:      Name(site.ID),
+			SocketDir: l.SocketDir(string(site.SocketToken)),
+			Socket:    l.PHPSocket(string(site.SocketToken)),
+			Spec:      specPath(l, site.ID),
+			Hash:      c.hash(),
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("phpfpm: %s: %w", site.Host, err)
+	}
+	return nil
+}
+
+// write makes the files what they should be.
+func (d *Driver) write(site hosting.Site, c contents) (changed bool, err error) {
+	l, gid := d.host.Layout(), int(site.UID)
+	dir := directory(l, site.ID)
+	files := []struct {
+		path string
+		data []byte
+		mode fs.FileMode
+		gid  int
+	}{
+		{filepath.Join(dir, "pool.conf"), c.pool, modeFile, gid},
+		{filepath.Join(dir, "php.ini"), c.ini, modeFile, gid},
+		{specPath(l, site.ID), c.spec, modeSpec, 0},
+	}
+	if changed, err = d.host.EnsureDir(dir, modeDir, 0, gid); err != nil {
+		return changed, err
+	}
+	swept := false
+	for _, f := range files {
+		same, err := d.host.Same(f.path, f.data, f.mode, 0, f.gid)
+		if err != nil {
+			return changed, err
+		}
+		if same {
+			continue
+		}
+		if !swept { // a pass that was killed here left its difference, too
+			if err := d.host.Sweep(dir); err != nil {
+				return changed, err
+			}
+			swept = true
+		}
+		changed = true
+		if _, err := d.host.WriteFile(f.path, f.data, f.mode, 0, f.gid); err != nil {
+			return changed, err
+		}
+	}
+	return changed, nil
+}
+
+// Remove stops the site's PHP and removes its settings.
+func (d *Driver) Remove(ctx context.Context, site hosting.Site) error {
+	if site.ID == 0 {
+		return errNoSite
+	}
+	l := d.host.Layout()
+	err := d.host.RemoveActivated(ctx, Name(site.ID))
+	if err == nil {
+		err = errors.Join(d.host.Remove(specPath(l, site.ID)), d.host.RemoveTree(directory(l, site.ID)))
+	}
+	if err != nil {
+		return fmt.Errorf("phpfpm: %s: %w", site.Host, err)
+	}
+	return nil
+}
+
+var errNoSite = errors.New("phpfpm: a site without identifier")
+
+// contents are the files of one site.
+type contents struct{ pool, ini, spec []byte }
+
+// hash is of all that a master reads.
+func (c contents) hash() string {
+	sum := sha256.Sum256(slices.Concat(c.pool, c.ini, c.spec))
+	return hex.EncodeToString(sum[:])
+}
