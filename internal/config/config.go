@@ -42,7 +42,10 @@ func (l Layout) Lock() string             { return l.In("lock") }    // held by 
 func (l Layout) Version() string          { return l.In("version") } // of the layout
 func (l Layout) Etc() string              { return l.In("etc") }     // root 0711: panel.json 0640, agent.json 0600, …
 func (l Layout) MariaDB() string          { return l.In("mariadb") } // data directory, MariaDBUID 0700
-func (l Layout) Run() string              { return l.In("run") }     // root 0711
+func (l Layout) MariaDBSettings() string  { return l.In("etc", "mariadb.cnf") }
+func (l Layout) MariaDBTemp() string      { return l.In("mariadb-temp") }  // MariaDBUID 0700
+func (l Layout) MariaDBFiles() string     { return l.In("mariadb-files") } // MariaDBUID 0700, always empty: secure_file_priv
+func (l Layout) Run() string              { return l.In("run") }           // root 0711
 func (l Layout) MariaDBSocket() string    { return l.In("run", "mysqld", "mysqld.sock") }
 func (l Layout) AgentSocket() string      { return l.In("run", "agent.sock") }      // datagrams: any byte is a wake-up
 func (l Layout) SupervisorSocket() string { return l.In("run", "supervisor.sock") } // root 0600
@@ -54,11 +57,14 @@ func (l Layout) SocketDir(token string) string {
 	return l.In("f", token)
 }
 func (l Layout) PHPSocket(token string) string { return l.In("f", token, "fpm.sock") }
-func (l Layout) Apache() string                { return l.In("apache") }  // root 0700
-func (l Layout) Pages() string                 { return l.In("pages") }   // root 0755: neutral, suspended, default site
-func (l Layout) PHP() string                   { return l.In("php") }     // root 0700: one folder per site
-func (l Layout) Sandbox() string               { return l.In("sandbox") } // root 0700: one SITE.json per site, for `enter`
-func (l Layout) Logs() string                  { return l.In("log") }     // root 0700; log/sites/<id> per site
+func (l Layout) Apache() string                { return l.In("apache") }          // root 0700
+func (l Layout) Pages() string                 { return l.In("pages") }           // root 0755: neutral, suspended, default site
+func (l Layout) PHP() string                   { return l.In("php") }             // root 0700: one folder per site
+func (l Layout) Sandbox() string               { return l.In("sandbox") }         // root 0700: one SITE.json per site, for `enter`
+func (l Layout) Instance() string              { return l.In("etc", "instance") } // tells its processes from all others
+func (l Layout) Secrets() string               { return l.In("etc", "secrets.json") }
+func (l Layout) AgentReady() string            { return l.In("run", "agent.ready") } // holds the agent's pid when it is at work
+func (l Layout) Logs() string                  { return l.In("log") }                // root 0700; log/sites/<id> per site
 
 // maxSocketPath is sockaddr_un's limit (unix(7)).
 const maxSocketPath = 107

@@ -49,6 +49,8 @@ type activator struct {
 	wake  int // eventfd that ends the watching goroutine
 	stop  chan struct{}
 	done  sync.WaitGroup
+	// restored is closed when what an earlier supervisor had is armed again.
+	restored chan struct{}
 
 	mu     sync.Mutex
 	byName map[string]*activated
@@ -88,7 +90,7 @@ var validName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
 func newActivator(cfg Config, sp *spawner) (*activator, error) {
 	a := &activator{
-		cfg: cfg, spawner: sp, records: cfg.Layout.In("run", "activated"), stop: make(chan struct{}),
+		cfg: cfg, spawner: sp, records: cfg.Layout.In("run", "activated"), stop: make(chan struct{}), restored: make(chan struct{}),
 		byName: map[string]*activated{}, byID: map[int32]*activated{},
 	}
 	var err error
@@ -101,9 +103,14 @@ func newActivator(cfg Config, sp *spawner) (*activator, error) {
 	if err := unix.EpollCtl(a.epoll, unix.EPOLL_CTL_ADD, a.wake, &unix.EpollEvent{Events: unix.EPOLLIN}); err != nil {
 		return nil, fmt.Errorf("epoll: %w", err)
 	}
-	if err := a.restore(); err != nil {
+	if err := os.MkdirAll(a.records, 0o700); err != nil { // the records hold the secret tokens
 		return nil, err
 	}
+	entries, err := os.ReadDir(a.records)
+	if err != nil {
+		return nil, err
+	}
+	a.done.Go(func() { a.restore(entries) })
 	a.done.Go(a.watch)
 	a.done.Go(a.putToSleep)
 	return a, nil
@@ -111,34 +118,35 @@ func newActivator(cfg Config, sp *spawner) (*activator, error) {
 
 // restore arms what an earlier supervisor had, so that sites answer before the
 // agent has looked at each of them.
-func (a *activator) restore() error {
-	if err := os.MkdirAll(a.records, 0o700); err != nil { // the records hold the secret tokens
-		return err
+func (a *activator) restore(entries []fs.DirEntry) {
+	defer close(a.restored)
+	for _, e := range entries {
+		if err := a.restoreOne(filepath.Join(a.records, e.Name())); err != nil {
+			// The agent asks again for what should be.
+			a.cfg.Log.Warn("not armed again", slog.String("record", e.Name()), slog.Any("cause", err))
+			_ = os.Remove(filepath.Join(a.records, e.Name()))
+		}
 	}
-	entries, err := os.ReadDir(a.records)
+}
+
+func (a *activator) restoreOne(path string) error {
+	if !strings.HasSuffix(path, ".json") {
+		return errors.New("half-written")
+	}
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		path := filepath.Join(a.records, e.Name())
-		if !strings.HasSuffix(e.Name(), ".json") {
-			_ = os.Remove(path) // half-written by a killed supervisor
-			continue
-		}
-		data, err := os.ReadFile(path)
-		var act host.Activation
-		if err == nil {
-			err = json.Unmarshal(data, &act)
-		}
-		if err == nil {
-			err = a.add(act)
-		}
-		if err != nil {
-			a.cfg.Log.Warn("not armed again", slog.String("record", e.Name()), slog.Any("cause", err))
-			_ = os.Remove(path) // the agent asks again for what should be
-		}
+	var act host.Activation
+	if err := json.Unmarshal(data, &act); err != nil {
+		return err
 	}
-	return nil
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return nil
+	}
+	return a.add(act)
 }
 
 // ensure makes the socket of act listen. A program that runs with other
@@ -163,6 +171,7 @@ func (a *activator) ensure(act host.Activation) error {
 
 // update is ensure without waiting; it gives the process that is to be drained.
 func (a *activator) update(act host.Activation) (*run, error) {
+	<-a.restored
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
@@ -195,7 +204,7 @@ func (a *activator) update(act host.Activation) (*run, error) {
 	return r, a.arm(x)
 }
 
-// add opens and arms a socket. The lock is held, or nobody else is there yet.
+// add opens and arms a socket. The lock is held.
 func (a *activator) add(act host.Activation) error {
 	fd, file, err := listen(act)
 	if err != nil {
@@ -237,6 +246,7 @@ func (a *activator) remove(name string) error {
 	if !validName.MatchString(name) {
 		return fmt.Errorf("activation %q: not a name", name)
 	}
+	<-a.restored
 	a.mu.Lock()
 	x := a.byName[name]
 	if x != nil {

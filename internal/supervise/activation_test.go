@@ -348,6 +348,7 @@ func TestNextSupervisorArmsWhatTheLastOneHad(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.open(time.Minute)
+	<-b.a.restored
 	b.ask(act, "index.php", hello("hello"))
 	if b.a.byName["php-2"] != nil {
 		t.Error("a site whose directory is gone is armed")

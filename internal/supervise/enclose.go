@@ -37,6 +37,11 @@ func Enclose(data string) error {
 	if err != nil {
 		return fmt.Errorf("own executable: %w", err)
 	}
+	if info, err := os.Stat(exe); err != nil {
+		return fmt.Errorf("own executable: %w", err)
+	} else if info.Mode().Perm()&0o005 != 0o005 {
+		return fmt.Errorf("%s must be readable and executable by everybody, its mode is %v (chmod 755)", exe, info.Mode())
+	}
 	// Namespaces belong to a thread; the exec leaves this one only.
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {

@@ -3,8 +3,8 @@
 // restarts those that die, stops them in order, and starts each site's PHP when
 // somebody asks for it. Clients ask it through a socket that only root reaches.
 //
-// It knows processes and sockets, not hosting: it never reads the database and
-// never writes a daemon's configuration.
+// It knows processes and sockets, not hosting: it never looks into the database
+// and never writes the configuration of what serves sites.
 package supervise
 
 import (
@@ -129,24 +129,31 @@ func (s *Supervisor) trimLogs() {
 	}
 }
 
-// Start starts a service and returns when it answers its probe; from then on it
-// is kept until Stop. A service that never comes up is an error.
-func (s *Supervisor) Start(ctx context.Context, svc Service) error {
-	p := &process{Service: svc, s: s, state: Stopped, ready: make(chan struct{}), done: make(chan struct{})}
-	var run context.Context
-	run, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	s.mu.Lock()
-	s.processes = append(s.processes, p)
-	s.mu.Unlock()
-	go p.run(run)
-	select {
-	case <-p.ready:
-		return nil
-	case <-p.done:
-		return fmt.Errorf("%s does not start: %w", svc.Name, p.lastError())
-	case <-ctx.Done():
-		return ctx.Err()
+// Start starts services, all at the same time, and returns when each answers
+// its probe; from then on they are kept until Stop. A service that never comes
+// up is an error.
+func (s *Supervisor) Start(ctx context.Context, services ...Service) error {
+	started := make([]*process, len(services))
+	for i, svc := range services {
+		p := &process{Service: svc, s: s, state: Stopped, ready: make(chan struct{}), done: make(chan struct{})}
+		var run context.Context
+		run, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
+		s.mu.Lock()
+		s.processes = append(s.processes, p)
+		s.mu.Unlock()
+		go p.run(run)
+		started[i] = p
 	}
+	for _, p := range started {
+		select {
+		case <-p.ready:
+		case <-p.done:
+			return fmt.Errorf("%s does not start: %w", p.Name, p.lastError())
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // Stop ends everything and returns when it is gone; it is called once. The
@@ -172,6 +179,16 @@ func (s *Supervisor) Stop(intake ...string) {
 		p.stop() // ended already when it was of the first
 	}
 	s.done.Wait()
+}
+
+// Armed returns when the programs of the run before are armed again.
+func (s *Supervisor) Armed(ctx context.Context) error {
+	select {
+	case <-s.activity.restored:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Services are the services and their states, in the order of their start.
