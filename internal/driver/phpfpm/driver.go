@@ -16,6 +16,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
+
+	"golang.org/x/sys/unix"
 
 	"cancale/internal/config"
 	"cancale/internal/host"
@@ -23,10 +26,23 @@ import (
 )
 
 // Driver configures PHP.
-type Driver struct{ host *host.Host }
+type Driver struct {
+	host *host.Host
+
+	mu    sync.Mutex
+	armed map[hosting.SiteID]armed
+}
+
+// armed is what the services were last asked to keep for a site, and the
+// socket that they made. While both are the same there is no need to ask them
+// again: they end before we do.
+type armed struct {
+	host.Activation
+	device, inode uint64
+}
 
 // New is a driver on a host.
-func New(h *host.Host) *Driver { return &Driver{host: h} }
+func New(h *host.Host) *Driver { return &Driver{host: h, armed: map[hosting.SiteID]armed{}} }
 
 // Modes of what a master reads in its sandbox, under the site's group. On the
 // machine all of it lies beneath directories that only root can enter.
@@ -64,21 +80,57 @@ func (d *Driver) Ensure(ctx context.Context, site hosting.Site) error {
 		slog.WarnContext(ctx, "php settings repaired", slog.Uint64("site", uint64(site.ID)), slog.String("host", site.Host.String()))
 	}
 	if site.Off() {
-		err = d.host.RemoveActivated(ctx, Name(site.ID))
+		err = d.disarm(ctx, site.ID)
 	} else {
-		l := d.host.Layout()
-		err = d.host.EnsureActivated(ctx, host.Activation{
-			Name:      Name(site.ID),
-			SocketDir: l.SocketDir(string(site.SocketToken)),
-			Socket:    l.PHPSocket(string(site.SocketToken)),
-			Spec:      specPath(l, site.ID),
-			Hash:      c.hash(),
-		})
+		err = d.arm(ctx, site, c.hash())
 	}
 	if err != nil {
 		return fmt.Errorf("phpfpm: %s: %w", site.Host, err)
 	}
 	return nil
+}
+
+func (d *Driver) arm(ctx context.Context, site hosting.Site, hash string) error {
+	l := d.host.Layout()
+	want := armed{Activation: host.Activation{
+		Name:      Name(site.ID),
+		SocketDir: l.SocketDir(string(site.SocketToken)),
+		Socket:    l.PHPSocket(string(site.SocketToken)),
+		Spec:      specPath(l, site.ID),
+		Hash:      hash,
+	}}
+	want.device, want.inode = identify(want.Socket)
+	d.mu.Lock()
+	have := d.armed[site.ID]
+	d.mu.Unlock()
+	if have == want && want.inode != 0 {
+		return nil
+	}
+	if err := d.host.EnsureActivated(ctx, want.Activation); err != nil {
+		return err
+	}
+	want.device, want.inode = identify(want.Socket)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.armed[site.ID] = want
+	return nil
+}
+
+func (d *Driver) disarm(ctx context.Context, id hosting.SiteID) error {
+	d.mu.Lock()
+	delete(d.armed, id)
+	d.mu.Unlock()
+	return d.host.RemoveActivated(ctx, Name(id))
+}
+
+// identify tells a socket's file from another of the same name; zero when there
+// is none.
+func identify(path string) (device, inode uint64) {
+	var st unix.Stat_t
+	if unix.Lstat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK {
+		return 0, 0
+	}
+	return st.Dev, st.Ino
 }
 
 // write makes the files what they should be.
@@ -127,7 +179,7 @@ func (d *Driver) Remove(ctx context.Context, site hosting.Site) error {
 		return errNoSite
 	}
 	l := d.host.Layout()
-	err := d.host.RemoveActivated(ctx, Name(site.ID))
+	err := d.disarm(ctx, site.ID)
 	if err == nil {
 		err = errors.Join(d.host.Remove(specPath(l, site.ID)), d.host.RemoveTree(directory(l, site.ID)))
 	}
