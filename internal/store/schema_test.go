@@ -1,0 +1,182 @@
+package store_test
+
+import (
+	"cmp"
+	"flag"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"cancale/internal/store"
+	"cancale/internal/testenv"
+	"cancale/migrations"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
+)
+
+var update = flag.Bool("update", false, "write migrations/schema.sql")
+
+var counter = regexp.MustCompile(` AUTO_INCREMENT=\d+`)
+
+// dump is the schema as MariaDB tells it, in the order of the tables' names.
+func dump(t *testing.T, db *gorm.DB) string {
+	t.Helper()
+	var tables []string
+	ok(t, db.Raw("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name <> 'goose_db_version' ORDER BY table_name").Scan(&tables).Error)
+	var b strings.Builder
+	for _, table := range tables {
+		var name, create string
+		ok(t, db.Raw("SHOW CREATE TABLE `"+table+"`").Row().Scan(&name, &create))
+		b.WriteString(counter.ReplaceAllString(create, "") + ";\n\n")
+	}
+	return b.String()
+}
+
+func rootStore(t *testing.T, inst testenv.Installation) *store.Store {
+	t.Helper()
+	st := must(store.Open(t.Context(), inst.Root))(t)
+	t.Cleanup(func() { _ = st.Close() })
+	return st
+}
+
+func TestSchema(t *testing.T) {
+	inst := testenv.Install(t)
+	db := rootStore(t, inst).DB()
+	got := dump(t, db)
+	if *update {
+		ok(t, os.WriteFile("../../migrations/schema.sql", []byte(got), 0o644))
+	} else if diff := gocmp.Diff(migrations.Schema, got); diff != "" {
+		t.Errorf("the steps do not end in schema.sql (go test ./internal/store -run TestSchema -update):\n%s", diff)
+	}
+	t.Run("each step may run again", func(t *testing.T) {
+		before := rowCounts(t, db)
+		ok(t, db.Exec("DELETE FROM goose_db_version WHERE version_id > 0").Error)
+		ok(t, store.Migrate(t.Context(), inst.Root))
+		if diff := gocmp.Diff(got, dump(t, db)); diff != "" {
+			t.Error(diff)
+		}
+		if diff := gocmp.Diff(before, rowCounts(t, db)); diff != "" {
+			t.Errorf("rows were added:\n%s", diff)
+		}
+	})
+	t.Run("nothing to do is no error", func(t *testing.T) {
+		ok(t, store.Migrate(t.Context(), inst.Root))
+	})
+	t.Run("what is placed has a node and an index for the agent", func(t *testing.T) {
+		for _, table := range []string{"sites", "hosted_databases", "ftp_logins"} {
+			if !strings.Contains(got, "KEY `"+table+"_node_id_due_at` (`node_id`,`due_at`)") {
+				t.Errorf("%s has none", table)
+			}
+		}
+	})
+}
+
+func rowCounts(t *testing.T, db *gorm.DB) map[string]int {
+	counts := map[string]int{}
+	for table := range store.Rows {
+		var n int
+		ok(t, db.Raw("SELECT COUNT(*) FROM "+table).Scan(&n).Error)
+		counts[table] = n
+	}
+	return counts
+}
+
+func TestStructsAreTheTables(t *testing.T) {
+	db := rootStore(t, testenv.Install(t)).DB()
+	var tables []string
+	ok(t, db.Raw("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name NOT IN ('goose_db_version', 'turns')").Scan(&tables).Error)
+	for _, table := range tables {
+		row, known := store.Rows[table]
+		if !known {
+			t.Errorf("no struct for %s", table)
+			continue
+		}
+		parsed := must(schema.Parse(row, &sync.Map{}, db.NamingStrategy))(t)
+		var fields []string
+		for _, f := range parsed.Fields {
+			if f.DBName != "" && f.Creatable {
+				fields = append(fields, f.DBName)
+			}
+		}
+		var columns []string
+		ok(t, db.Raw("SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ?", table).Scan(&columns).Error)
+		for _, list := range [][]string{fields, columns} {
+			slices.SortFunc(list, cmp.Compare)
+		}
+		if diff := gocmp.Diff(columns, fields); diff != "" {
+			t.Errorf("%s: columns and fields differ:\n%s", table, diff)
+		}
+	}
+}
+
+func TestBootstrap(t *testing.T) {
+	inst := testenv.Install(t)
+	cfg := store.BootstrapConfig{
+		Socket: inst.Server.Socket, Database: inst.App.Database,
+		AppUser: inst.App.User, AppPassword: "a new one", AgentUser: inst.Agent.User, AgentPassword: "another",
+	}
+	st := inst.Open(t)
+	anAccount(t, st, "kept")
+	ok(t, store.Bootstrap(t.Context(), cfg))
+	t.Run("the passwords are the new ones and the rows are kept", func(t *testing.T) {
+		if _, err := store.Open(t.Context(), inst.App); err == nil {
+			t.Error("the old password still opens")
+		}
+		inst.App.Password, inst.Agent.Password = "a new one", "another"
+		must(inst.Open(t).AccountByName(t.Context(), everything, "kept"))(t)
+	})
+	t.Run("a name that would need quoting is refused", func(t *testing.T) {
+		bad := cfg
+		bad.AppUser = "x'@'%"
+		if err := store.Bootstrap(t.Context(), bad); err == nil {
+			t.Error("taken")
+		}
+	})
+	t.Run("the application may not change the schema, nor look elsewhere", func(t *testing.T) {
+		db := inst.Open(t).DB()
+		for _, statement := range []string{
+			"DROP TABLE sites", "ALTER TABLE sites ADD x INT", "CREATE TABLE x (i INT)", "SELECT * FROM mysql.global_priv",
+			"CREATE DATABASE x", "CREATE USER x", "SELECT 1 INTO OUTFILE '/tmp/x'",
+		} {
+			if err := db.Exec(statement).Error; err == nil {
+				t.Errorf("%s went through", statement)
+			}
+		}
+	})
+	t.Run("the agent may write how far it is, and nothing else", func(t *testing.T) {
+		st := inst.Open(t)
+		site := aSite(t, st, must(st.AccountByName(t.Context(), everything, "kept"))(t).Account, "agent.example.net")
+		db := inst.OpenNode(t).DB()
+		ok(t, db.Exec("UPDATE sites SET observed = 0, state = 'pending', problem = '{}', attempts = 1, due_at = NOW(), changed_at = NOW() WHERE id = ?", site.ID).Error)
+		for _, column := range []string{
+			"id", "node_id", "account_id", "host", "document_root", "php", "uid", "home_token", "socket_token", "suspended", "generation", "removing", "created_at",
+		} {
+			if err := db.Exec("UPDATE sites SET " + column + " = " + column).Error; err == nil {
+				t.Errorf("sites.%s may be written", column)
+			}
+		}
+		for _, statement := range []string{
+			"UPDATE hosted_databases SET password_hash = ''", "UPDATE hosted_databases SET generation = 9", "UPDATE site_names SET dropped = 1",
+			"INSERT INTO turns VALUES ('x', 0)", "DELETE FROM sites", "DELETE FROM hosted_databases", "UPDATE nodes SET next_uid = 0",
+			"SELECT * FROM persons", "SELECT * FROM sessions", "SELECT * FROM invitations", "SELECT * FROM ftp_logins", "SELECT note FROM accounts",
+			"SELECT * FROM audit_entries", "INSERT INTO audit_entries (actor) VALUES ('x')", "DROP TABLE sites", "SELECT * FROM mysql.global_priv",
+		} {
+			if err := db.Exec(statement).Error; err == nil {
+				t.Errorf("%s went through", statement)
+			}
+		}
+	})
+}
+
+func TestASocketMayHaveALongPath(t *testing.T) {
+	inst := testenv.Install(t)
+	long := t.TempDir() + "/" + strings.Repeat("a", 120)
+	ok(t, os.Symlink(inst.Server.Dir, long))
+	inst.App.Socket = long + "/mysqld.sock"
+	ok(t, inst.Open(t).Ping(t.Context()))
+}
