@@ -28,11 +28,13 @@ func (s *Store) InviteFirst(ctx context.Context, actor hosting.Actor) (Invitatio
 			return err
 		}
 		present := err == nil
-		if administered, err := t.administered(); err != nil || administered {
-			if err == nil && present {
-				err = t.removeFirst(person)
-			}
+		switch administered, err := t.administered(); {
+		case err != nil:
 			return err
+		case administered && present:
+			return t.removeFirst(person)
+		case administered:
+			return errSettled
 		}
 		if !present {
 			spec := hosting.PersonSpec{Email: hosting.FirstEmail, Role: hosting.Administrator}
@@ -40,11 +42,20 @@ func (s *Store) InviteFirst(ctx context.Context, actor hosting.Actor) (Invitatio
 				return err
 			}
 		}
-		invitation, err = t.invite(person)
-		return err
+		if invitation, err = t.invite(person); err != nil {
+			return err
+		}
+		t.note(0, string(person.Email), nil, invitation)
+		return nil
 	})
+	if errors.Is(err, errSettled) {
+		err = nil
+	}
 	return invitation, err
 }
+
+// errSettled ends a transaction that has nothing to write.
+var errSettled = errors.New("store: an administrator can sign in")
 
 // firstSettled reports whether there is nothing left to do, without writing.
 func (s *Store) firstSettled(ctx context.Context) (bool, error) {
