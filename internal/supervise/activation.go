@@ -29,9 +29,9 @@ const (
 	firstBrokenDelay   = 250 * time.Millisecond
 	longestBrokenDelay = 30 * time.Second
 
-	drainLimit = 10 * time.Second // for requests under way when a program is replaced
-	quickDrain = time.Second      // how long whoever replaces it waits to see it gone
-	finalDrain = 2 * time.Second  // for requests under way when everything stops
+	drainLimit = 10 * time.Second        // for requests under way when a program is replaced
+	quickDrain = time.Second             // how long whoever replaces it waits to see it gone
+	finalDrain = 1500 * time.Millisecond // for requests under way when everything stops
 
 	longestIdleCheck = 5 * time.Second
 	stopLimit        = 20 * time.Millisecond // for SIGSTOP to take effect

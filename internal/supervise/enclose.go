@@ -18,9 +18,9 @@ import (
 // outsideVar tells the enclosed process where its data is for everybody else.
 const outsideVar = "CANCALE_OUTSIDE"
 
-// executable is where the enclosed processes find the running program, also
+// Executable is where the enclosed processes find the running program, also
 // after its file was replaced by a newer one.
-const executable = "/srv/bin/cancale"
+const Executable = "/srv/bin/cancale"
 
 // Outside is the data directory as the rest of the machine sees it, when this
 // process is enclosed.
@@ -66,13 +66,13 @@ func Enclose(data string) error {
 	if err := os.Mkdir(config.Mount, 0o755); err != nil {
 		return err
 	}
-	if err := os.Mkdir(filepath.Dir(executable), 0o755); err != nil {
+	if err := os.Mkdir(filepath.Dir(Executable), 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(executable, nil, 0o755); err != nil {
+	if err := os.WriteFile(Executable, nil, 0o755); err != nil {
 		return err
 	}
-	for target, fd := range map[string]int{config.Mount: dir, executable: program} {
+	for target, fd := range map[string]int{config.Mount: dir, Executable: program} {
 		if err := unix.Mount(fmt.Sprintf("/proc/self/fd/%d", fd), target, "", unix.MS_BIND, ""); err != nil {
 			return fmt.Errorf("%s: %w", target, err)
 		}
@@ -84,7 +84,7 @@ func Enclose(data string) error {
 			return fmt.Errorf("%s: %w", target, err)
 		}
 	}
-	return fmt.Errorf("%s: %w", executable, syscall.Exec(executable, os.Args, append(cleanEnv(), outsideVar+"="+data)))
+	return fmt.Errorf("%s: %w", Executable, syscall.Exec(Executable, os.Args, append(cleanEnv(), outsideVar+"="+data)))
 }
 
 func openPath(path string) (int, error) {

@@ -60,7 +60,7 @@ log-warnings = 1
 `
 
 const (
-	mariadbGrace   = 5 * time.Second
+	mariadbGrace   = 4 * time.Second
 	mariadbInstall = 2 * time.Minute
 )
 

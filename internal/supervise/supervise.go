@@ -55,8 +55,8 @@ const (
 	probeEvery   = 10 * time.Millisecond
 	firstDelay   = 200 * time.Millisecond // before a daemon is started again
 	longestDelay = 30 * time.Second
-	steady       = 30 * time.Second // a daemon that lived so long starts again with the first delay
-	groupLimit   = time.Second      // for a dead daemon's own children to end
+	steady       = 30 * time.Second       // a daemon that lived so long starts again with the first delay
+	groupLimit   = 500 * time.Millisecond // for a dead daemon's own children to end
 	trimEvery    = time.Minute
 	firstTries   = 5 // starts of a service that has never run, until Start gives up
 )
@@ -380,9 +380,6 @@ func (p *process) once(ctx context.Context) error {
 
 func (p *process) command(log *os.File) *exec.Cmd {
 	cmd := exec.Command(p.Path, p.Args...)
-	if p.Path == self {
-		cmd.Args[0] = "cancale"
-	}
 	cmd.Env = append(slices.Clone(p.Env), instanceVar+"="+p.s.cfg.Instance)
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = log, log
@@ -394,12 +391,6 @@ func (p *process) command(log *os.File) *exec.Cmd {
 	}
 	return cmd
 }
-
-// self is the running executable, also when its file has been replaced.
-const self = "/proc/self/exe"
-
-// Self is the path by which the running executable is started as a service.
-func Self() string { return self }
 
 // awaitAnswer returns when the probe succeeds; an error says why it never will.
 func (p *process) awaitAnswer(ctx context.Context, pid int, exited <-chan struct{}) error {
