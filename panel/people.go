@@ -38,10 +38,11 @@ func (s *server) members(r *Request, account hosting.AccountID) ([]views.Member,
 func memberOf(row store.MembershipRow) views.Member {
 	return views.Member{
 		Person: hosting.Person{
-			ID:       row.PersonID,
-			Email:    row.Email,
-			Name:     row.PersonName,
-			Disabled: row.Disabled,
+			ID:         row.PersonID,
+			Email:      row.Email,
+			Name:       row.PersonName,
+			Disabled:   row.Disabled,
+			LastSeenAt: row.LastSeenAt,
 		},
 		Role:  row.Role,
 		Until: row.Until,

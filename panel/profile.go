@@ -65,6 +65,10 @@ func (s *server) changePassword(r *Request) error {
 	r.into(&form)
 	err := s.store.ChangePassword(r.Context(), r.Actor, form.Old, form.New, r.Session)
 	if messages, ok := refused(err); ok {
+		if wrong, found := messages["old_password"]; found { // as the store calls the field
+			delete(messages, "old_password")
+			messages["old"] = wrong
+		}
 		profile := views.ProfileForm{Name: r.Session.Person.Name, Email: string(r.Session.Person.Email)}
 		return s.drawProfile(r, profile, views.PasswordForm{Errors: messages})
 	}

@@ -72,6 +72,10 @@ func Run(ctx context.Context, conf Config) error {
 	if err != nil {
 		return err
 	}
+	return s.run(ctx)
+}
+
+func (s *server) run(ctx context.Context) error {
 	srv := &http.Server{
 		Handler:           s.echo,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -83,7 +87,7 @@ func Run(ctx context.Context, conf Config) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		if err := srv.Serve(conf.Listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := srv.Serve(s.conf.Listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("panel: serve: %w", err)
 		}
 		return nil
@@ -113,7 +117,7 @@ func (s *server) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if err := s.store.Sweep(ctx); err != nil && ctx.Err() == nil {
+			if _, err := s.store.Sweep(ctx); err != nil && ctx.Err() == nil {
 				s.log.WarnContext(ctx, "sweep", slog.Any("error", err))
 			}
 		}
