@@ -51,7 +51,7 @@ func (s *Store) begin(ctx context.Context, service, name, source string) (try, e
 		var wait time.Duration
 		var counts [2]throttle
 		for i, subject := range [][]byte{a.name, a.source} {
-			err := db.Exec("INSERT INTO throttles (subject, failures, last_at, until) VALUES (?, 0, ?, ?) ON DUPLICATE KEY UPDATE subject = subject", subject, now, now).Error
+			err := db.Exec("INSERT INTO throttles (failures, subject, last_at, until) VALUES (0, ?, ?, ?) ON DUPLICATE KEY UPDATE subject = subject", subject, now, now).Error
 			if err != nil {
 				return err
 			}
