@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"cancale/internal/hosting"
@@ -49,7 +50,7 @@ var accountSorts = map[string]string{
 func (s *Store) Accounts(ctx context.Context, scope hosting.Scope, f AccountFilter) ([]AccountRow, int, error) {
 	c := scoped(scope, "a.id")
 	if f.Search != "" {
-		c.and("a.name LIKE ? OR a.label LIKE ?", like(f.Search), like(f.Search))
+		c.and("a.name LIKE ? OR a.label LIKE ?", like(strings.ToLower(f.Search)), like(f.Search))
 	}
 	if f.Plan != "" {
 		c.and("p.name = ?", f.Plan)

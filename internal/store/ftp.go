@@ -268,7 +268,7 @@ func (s *Store) AuthenticateFTP(ctx context.Context, login, password, source str
 	}
 	db := s.db.WithContext(ctx)
 	found, err := one[row](db, "SELECT f.*, a.suspended AS account_suspended, a.removing AS account_removing, a.expires AS account_expires"+
-		" FROM ftp_logins f JOIN accounts a ON a.id = f.account_id WHERE f.login = ?", strings.ToLower(strings.TrimSpace(login)))
+		" FROM ftp_logins f JOIN accounts a ON a.id = f.account_id WHERE f.login = ?", strings.ToLower(strings.TrimSpace(strings.ToValidUTF8(login, "\uFFFD"))))
 	if err != nil && !errors.Is(err, errNoRow) {
 		return FTPSession{}, err
 	}

@@ -116,7 +116,7 @@ func (t *tx) related(names []hosting.Hostname) ([]holder, error) {
 		var args []any
 		for _, name := range part {
 			same = append(append(same, name), name.Parents()...)
-			// In ascii_bin "/" follows ".", which ends a label.
+			// In binary order "/" follows ".", which ends a label.
 			beneath = append(beneath, "n.reversed > ? AND n.reversed < ?")
 			from := reversed(name)
 			args = append(args, from, strings.TrimSuffix(from, ".")+"/")

@@ -77,5 +77,5 @@ func order(sort string, columns map[string]string, fallback, id string) string {
 
 // like makes a pattern that finds text anywhere.
 func like(text string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.TrimSpace(text)) + "%"
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.TrimSpace(strings.ToValidUTF8(text, "\uFFFD"))) + "%"
 }
