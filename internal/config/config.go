@@ -6,6 +6,7 @@ package config
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
 )
 
 // Identities of the daemons of a private installation: numbers kept for it, so
@@ -65,6 +66,12 @@ func (l Layout) Instance() string              { return l.In("etc", "instance") 
 func (l Layout) Secrets() string               { return l.In("etc", "secrets.json") }
 func (l Layout) AgentReady() string            { return l.In("run", "agent.ready") } // holds the agent's pid when it is at work
 func (l Layout) Logs() string                  { return l.In("log") }                // root 0700; log/sites/<id> per site
+func (l Layout) ApacheSites() string           { return l.In("apache", "sites") }    // root 0700: one SITE.conf per site
+func (l Layout) SiteLogs(id uint64) string     { return l.In("log", "sites", strconv.FormatUint(id, 10)) }
+
+// SiteLogName is the link by which a host name in the log stream leads to its
+// site's own directory.
+func (l Layout) SiteLogName(host string) string { return l.In("log", "names", host) }
 
 // maxSocketPath is sockaddr_un's limit (unix(7)).
 const maxSocketPath = 107
