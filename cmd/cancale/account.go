@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +22,7 @@ func accountCommand() *cobra.Command {
 	update := &cobra.Command{Use: "update NAME", Short: "Change an account", Args: cobra.ExactArgs(1), RunE: run(updateAccount)}
 	for _, cmd := range []*cobra.Command{create, update} {
 		cmd.Flags().String("label", "", "name for people")
-		cmd.Flags().String("plan", "", "plan; at creation, the first one when not given")
+		cmd.Flags().String("plan", "", "plan; at creation, the oldest one when not given")
 		cmd.Flags().String("expires", "", "last day of the membership, such as 2027-06-30, or never")
 		cmd.Flags().String("note", "", "a note for the administrators")
 	}
@@ -85,7 +87,8 @@ func createAccount(ctx context.Context, v *verb, args []string) error {
 		if len(plans) == 0 {
 			return hosting.Refuse(hosting.NotFound, "plan", "cli.no_plan")
 		}
-		spec.Plan = plans[0].Name
+		oldest := slices.MinFunc(plans, func(a, b store.PlanRow) int { return cmp.Compare(a.ID, b.ID) })
+		spec.Plan = oldest.Name
 	}
 	account, err := v.store.CreateAccount(ctx, v.actor, spec)
 	if err != nil {

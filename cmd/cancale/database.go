@@ -87,7 +87,8 @@ func (v *verb) database(ctx context.Context, typed string) (store.DatabaseRow, e
 	if err != nil {
 		return store.DatabaseRow{}, forLookup(err)
 	}
-	return v.store.DatabaseByName(ctx, v.scope(hosting.DatabasesRead), name)
+	row, err := v.store.DatabaseByName(ctx, v.scope(hosting.DatabasesRead), name)
+	return row, inField("name", err)
 }
 
 func resetDatabase(ctx context.Context, v *verb, args []string) error {

@@ -119,7 +119,8 @@ func (v *verb) ftp(ctx context.Context, typed string) (store.FTPRow, error) {
 	if err != nil {
 		return store.FTPRow{}, forLookup(err)
 	}
-	return v.store.FTPLoginByName(ctx, v.scope(hosting.FTPRead), login)
+	row, err := v.store.FTPLoginByName(ctx, v.scope(hosting.FTPRead), login)
+	return row, inField("login", err)
 }
 
 func resetFTP(ctx context.Context, v *verb, args []string) error {

@@ -308,7 +308,8 @@ func (v *verb) person(ctx context.Context, typed string) (store.PersonRow, error
 	if err != nil {
 		return store.PersonRow{}, err
 	}
-	return v.store.PersonByEmail(ctx, v.scope(hosting.AdminPersons), email)
+	row, err := v.store.PersonByEmail(ctx, v.scope(hosting.AdminPersons), email)
+	return row, inField("email", err)
 }
 
 // answerPerson says what is now known of a person, with the link when there is

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/url"
 	"os"
@@ -154,6 +155,8 @@ func newVerb(cmd *cobra.Command) (*verb, error) {
 	if err != nil {
 		return nil, err
 	}
+	// What a command has to say it says itself, in one line.
+	slog.SetDefault(slog.New(slog.DiscardHandler))
 	v := &verb{cmd: cmd, layout: l, actor: hosting.System("cli:root"), out: cmd.OutOrStdout()}
 	if v.json, err = cmd.Flags().GetBool("json"); err != nil {
 		return nil, err
