@@ -189,7 +189,8 @@ func (s *server) siteState(r *Request, site hosting.Site) views.SiteParams {
 		Site:     site,
 		URL:      s.siteURL(site.Host),
 		Now:      r.now,
-		CanWrite: r.Actor.CanIn(hosting.SitesRun, site.AccountID),
+		CanWrite: r.Actor.CanIn(hosting.SitesWrite, site.AccountID),
+		CanRun:   r.Actor.CanIn(hosting.SitesRun, site.AccountID),
 	}
 }
 

@@ -61,7 +61,8 @@ type SiteParams struct {
 	Seen      string // the state that the fragment's asker shows; "" on the page
 	Databases []hosting.Database
 	FTPLogins []hosting.FTPLogin
-	CanWrite  bool // edit, suspend, resume, retry, delete
+	CanWrite  bool // edit, delete
+	CanRun    bool // suspend, resume, retry
 	CanFTP    bool // may create an FTP login
 	CanBases  bool // may create a database
 	CSRF      string

@@ -29,7 +29,7 @@ const (
 	// About the platform.
 	AdminRead     Permission = "admin.read"     // overview, associations, all sites, services
 	AdminAccounts Permission = "admin.accounts" // create, edit and remove associations
-	AdminSuspend  Permission = "admin.suspend"  // suspend and resume associations and sites
+	AdminSuspend  Permission = "admin.suspend"  // suspend and resume associations
 	AdminPlans    Permission = "admin.plans"
 	AdminPersons  Permission = "admin.persons"
 	AdminAudit    Permission = "admin.audit"

@@ -263,7 +263,7 @@ func (s *Store) ResumeSite(ctx context.Context, actor hosting.Actor, id hosting.
 }
 
 func (s *Store) setSiteSuspended(ctx context.Context, actor hosting.Actor, action string, id hosting.SiteID, suspended bool) (hosting.Site, error) {
-	return s.changeSite(ctx, actor, action, id, []hosting.Permission{hosting.AdminSuspend}, func(t *tx, before hosting.Site) error {
+	return s.changeSite(ctx, actor, action, id, []hosting.Permission{hosting.SitesRun}, func(t *tx, before hosting.Site) error {
 		if before.Sync.Removing {
 			return hosting.Refuse(hosting.Conflict, "", "site.removing", before.Host.Unicode())
 		}
@@ -293,7 +293,7 @@ func (s *Store) RemoveSite(ctx context.Context, actor hosting.Actor, id hosting.
 
 // RetrySite lets the agent look at a site now, as if it were asked for anew.
 func (s *Store) RetrySite(ctx context.Context, actor hosting.Actor, id hosting.SiteID) (hosting.Site, error) {
-	return s.changeSite(ctx, actor, "site.retry", id, []hosting.Permission{hosting.SitesWrite, hosting.AdminSuspend}, func(t *tx, before hosting.Site) error {
+	return s.changeSite(ctx, actor, "site.retry", id, []hosting.Permission{hosting.SitesRun}, func(t *tx, before hosting.Site) error {
 		return t.dueNow("sites", uint64(id), before.Sync)
 	})
 }
