@@ -1,0 +1,379 @@
+package ftpd
+
+import (
+	"io/fs"
+	"log/slog"
+	"maps"
+	"path"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+
+	goftp "goftp.io/server/v2"
+)
+
+// command is an entry of the table. The engine finds it by its verb; who may
+// give it, and in what order, is decided here.
+type command struct {
+	run   func(*session, string)
+	open  bool // may come before the login
+	write bool // not for a login that may only read
+	arg   bool // needs an argument
+	keeps bool // leaves REST and RNFR in force
+}
+
+// IsExtend, RequireParam and RequireAuth leave everything to Execute.
+func (command) IsExtend() bool     { return false }
+func (command) RequireParam() bool { return false }
+func (command) RequireAuth() bool  { return false }
+
+// Execute checks and runs the command. It always replies: the engine would
+// leave the client without an answer after a panic.
+func (c command) Execute(engine *goftp.Session, arg string) {
+	s := sessionOf(engine)
+	s.engine = engine
+	defer func() {
+		if p := recover(); p != nil {
+			slog.Error("ftp command", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+			s.closeData()
+			s.reply(451, "Something went wrong on our side.")
+		}
+	}()
+	switch {
+	case !c.open && s.login == nil:
+		s.reply(530, "Log in first.")
+		return
+	case c.arg && arg == "":
+		s.reply(501, "An argument is missing.")
+		return
+	case c.write && s.login.ReadOnly:
+		s.closeData()
+		s.reply(550, "This login may only read.")
+		return
+	}
+	c.run(s, arg)
+	if !c.keeps {
+		s.restart, s.renameFrom = 0, ""
+	}
+}
+
+// fixed is a command whose answer is always the same.
+func fixed(code int, text string) func(*session, string) {
+	return func(s *session, _ string) { s.reply(code, text) }
+}
+
+// commandTable holds every verb that gets another answer than "not found".
+func commandTable() map[string]goftp.Command {
+	engine := goftp.DefaultCommands()
+	table := map[string]command{
+		"USER": {run: user, open: true, arg: true},
+		"PASS": {run: pass, open: true},
+		"QUIT": {run: byEngine(engine["QUIT"]), open: true},
+		"SYST": {run: fixed(215, "UNIX Type: L8"), open: true},
+		"FEAT": {run: features, open: true},
+		"OPTS": {run: options, open: true, arg: true},
+		"CLNT": {run: fixed(200, "Noted."), open: true},
+		"HELP": {run: help, open: true},
+		"NOOP": {run: fixed(200, "OK."), open: true, keeps: true},
+		"ALLO": {run: fixed(202, "Not needed."), keeps: true},
+		"TYPE": {run: choose("A", "A N", "I", "L 8"), open: true, arg: true, keeps: true},
+		"MODE": {run: choose("S"), open: true, arg: true, keeps: true},
+		"STRU": {run: choose("F"), open: true, arg: true, keeps: true},
+
+		"PWD":  {run: workingDirectory},
+		"CWD":  {run: changeDirectory(engine["CWD"])},
+		"CDUP": {run: byEngine(engine["CDUP"])},
+		"MKD":  {run: makeDirectory, arg: true, write: true},
+		"RMD":  {run: removeDirectory, arg: true, write: true},
+		"DELE": {run: deleteFile, arg: true, write: true},
+		"RNFR": {run: renameFrom, arg: true, write: true, keeps: true},
+		"RNTO": {run: renameTo, arg: true, write: true},
+		"SITE": {run: site, arg: true},
+
+		"SIZE": {run: size, arg: true},
+		"MDTM": {run: modified, arg: true},
+		"MFMT": {run: setModified, arg: true, write: true},
+		"MLST": {run: machineFile},
+		"STAT": {run: status, keeps: true},
+
+		"EPSV": {run: extendedPassive, keeps: true},
+		"PASV": {run: passive, keeps: true},
+		"REST": {run: restart, arg: true, keeps: true},
+		"ABOR": {run: abort},
+		"LIST": {run: list},
+		"NLST": {run: nameList},
+		"MLSD": {run: machineList},
+		"RETR": {run: retrieve, arg: true},
+		"STOR": {run: put, arg: true, write: true},
+		"APPE": {run: appendFile, arg: true, write: true},
+	}
+	for alias, verb := range map[string]string{"XPWD": "PWD", "XCWD": "CWD", "XCUP": "CDUP", "XMKD": "MKD", "XRMD": "RMD"} {
+		table[alias] = table[verb]
+	}
+	commands := make(map[string]goftp.Command, len(table))
+	for verb, c := range table {
+		commands[verb] = c
+	}
+	for _, verb := range []string{
+		"LPSV", "STOU", "ACCT", "SMNT", "REIN", "HOST", "LANG",
+		"AUTH", "PBSZ", "PROT", "CCC", "ADAT", "CONF", "ENC", "MIC", "MFCT", "MFF",
+	} {
+		commands[verb] = command{run: fixed(502, "Not implemented."), open: true, keeps: true}
+	}
+	// These would have us open connections to anybody.
+	for _, verb := range []string{"PORT", "EPRT", "LPRT"} {
+		commands[verb] = command{run: fixed(502, "Passive mode only; use EPSV or PASV."), open: true, keeps: true}
+	}
+	return commands
+}
+
+// byEngine leaves a command to the engine.
+func byEngine(c goftp.Command) func(*session, string) {
+	return func(s *session, arg string) { c.Execute(s.engine, arg) }
+}
+
+// context is what the engine's Driver is asked with.
+func (s *session) context(verb, arg string) *goftp.Context {
+	return &goftp.Context{Sess: s.engine, Cmd: verb, Param: arg}
+}
+
+// path is the absolute path that an argument means.
+func (s *session) path(arg string) string { return clean(s.engine.BuildPath(""), arg) }
+
+// quoted is a path in quotes, which are doubled in it, RFC 959 appendix II.
+func quoted(p string) string { return `"` + strings.ReplaceAll(p, `"`, `""`) + `"` }
+
+func features(s *session, _ string) {
+	s.replyLines(211, "Features:", "CLNT", "EPSV", "MDTM", "MFMT", "MLST "+s.facts.list(true),
+		"PASV", "REST STREAM", "SIZE", "TVFS", "UTF8", "End.")
+}
+
+func options(s *session, arg string) {
+	name, value, _ := strings.Cut(arg, " ")
+	switch {
+	case strings.EqualFold(name, "UTF8") && (value == "" || strings.EqualFold(value, "ON")):
+		s.reply(200, "UTF-8 is always on.")
+	case strings.EqualFold(name, "MLST"):
+		s.facts = parseFacts(value)
+		s.reply(200, strings.TrimRight("MLST OPTS "+s.facts.list(false), " "))
+	default:
+		s.reply(501, "No such option.")
+	}
+}
+
+func help(s *session, _ string) {
+	lines := []string{"Commands:"}
+	verbs := slices.Sorted(maps.Keys(s.srv.commands))
+	for chunk := range slices.Chunk(verbs, 8) {
+		lines = append(lines, strings.Join(chunk, " "))
+	}
+	s.replyLines(214, append(lines, "End.")...)
+}
+
+// choose accepts one of some values, in any case.
+func choose(values ...string) func(*session, string) {
+	return func(s *session, arg string) {
+		if slices.Contains(values, strings.ToUpper(arg)) {
+			s.reply(200, "OK.")
+			return
+		}
+		s.reply(504, "Only "+strings.Join(values, ", ")+".")
+	}
+}
+
+func workingDirectory(s *session, _ string) {
+	s.reply(257, quoted(s.engine.BuildPath(""))+" is the current directory.")
+}
+
+// changeDirectory leaves to the engine what it does well; only its reading of
+// relative paths is not ours.
+func changeDirectory(cwd goftp.Command) func(*session, string) {
+	return func(s *session, arg string) { cwd.Execute(s.engine, s.path(arg)) }
+}
+
+func makeDirectory(s *session, arg string) {
+	p := s.path(arg)
+	if err := (driver{}).MakeDir(s.context("MKD", arg), p); err != nil {
+		s.refuse(err)
+		return
+	}
+	s.reply(257, quoted(p)+" created.")
+}
+
+func removeDirectory(s *session, arg string) {
+	if err := (driver{}).DeleteDir(s.context("RMD", arg), s.path(arg)); err != nil {
+		s.refuse(err)
+		return
+	}
+	s.reply(250, "Removed.")
+}
+
+func deleteFile(s *session, arg string) {
+	if err := (driver{}).DeleteFile(s.context("DELE", arg), s.path(arg)); err != nil {
+		s.refuse(err)
+		return
+	}
+	s.reply(250, "Deleted.")
+}
+
+func renameFrom(s *session, arg string) {
+	p := s.path(arg)
+	if _, err := (driver{}).describe(s.context("RNFR", arg), p); err != nil {
+		s.renameFrom = ""
+		s.refuse(err)
+		return
+	}
+	s.renameFrom = p
+	s.reply(350, "Give the new name with RNTO.")
+}
+
+func renameTo(s *session, arg string) {
+	if s.renameFrom == "" {
+		s.reply(503, "RNFR first.")
+		return
+	}
+	if err := (driver{}).Rename(s.context("RNTO", arg), s.renameFrom, s.path(arg)); err != nil {
+		s.refuse(err)
+		return
+	}
+	s.reply(250, "Renamed.")
+}
+
+func size(s *session, arg string) {
+	info, err := driver{}.Stat(s.context("SIZE", arg), s.path(arg))
+	switch {
+	case err != nil:
+		s.refuse(err)
+	case !info.Mode().IsRegular():
+		s.reply(550, "Not a regular file.")
+	default:
+		s.reply(213, strconv.FormatInt(info.Size(), 10))
+	}
+}
+
+func modified(s *session, arg string) {
+	info, err := driver{}.Stat(s.context("MDTM", arg), s.path(arg))
+	if err != nil {
+		s.refuse(err)
+		return
+	}
+	s.reply(213, info.ModTime().UTC().Format(timeForm))
+}
+
+// setModified is MFMT of draft-somers-ftp-mfxx.
+func setModified(s *session, arg string) {
+	stamp, name, _ := strings.Cut(arg, " ")
+	t, err := parseTime(stamp)
+	if err != nil || name == "" {
+		s.reply(501, "MFMT YYYYMMDDHHMMSS path")
+		return
+	}
+	p := s.path(name)
+	if err := (driver{}).touch(s.context("MFMT", arg), p, t); err != nil {
+		s.refuse(err)
+		return
+	}
+	s.reply(213, "Modify="+t.Format(timeForm)+"; "+p)
+}
+
+// site is SITE.
+func site(s *session, arg string) {
+	verb, rest, _ := strings.Cut(arg, " ")
+	switch strings.ToUpper(verb) {
+	case "HELP":
+		s.replyLines(214, "SITE commands:", "CHMOD mode path", "HELP", "End.")
+	case "CHMOD":
+		changeMode(s, rest)
+	default:
+		s.reply(504, "No such SITE command.")
+	}
+}
+
+func changeMode(s *session, arg string) {
+	digits, name, _ := strings.Cut(arg, " ")
+	mode, err := strconv.ParseUint(digits, 8, 16)
+	switch {
+	case err != nil || mode > 0o7777 || name == "":
+		s.reply(501, "SITE CHMOD mode path")
+		return
+	case s.login.ReadOnly:
+		s.reply(550, "This login may only read.")
+		return
+	}
+	if err := (driver{}).chmod(s.context("SITE CHMOD", arg), s.path(name), fs.FileMode(mode)&fs.ModePerm); err != nil {
+		s.refuse(err)
+		return
+	}
+	s.reply(200, "Mode changed.")
+}
+
+// may says what the login may do in a directory.
+func (s *session) may(ctx *goftp.Context, dir string) may {
+	return may{write: !s.login.ReadOnly, rename: driver{}.writable(ctx, path.Clean(dir))}
+}
+
+// restart is REST.
+func restart(s *session, arg string) {
+	n, err := strconv.ParseUint(arg, 10, 63)
+	if err != nil {
+		s.reply(501, "REST needs a number of bytes.")
+		return
+	}
+	s.restart = int64(n)
+	s.reply(350, "Restarting at "+strconv.FormatUint(n, 10)+".")
+}
+
+// abort is ABOR when no transfer runs; those that do are ended by the watcher.
+func abort(s *session, _ string) {
+	s.closeData()
+	s.reply(226, "Nothing to abort.")
+}
+
+// extendedPassive is EPSV, RFC 2428.
+func extendedPassive(s *session, arg string) {
+	family := "1"
+	if s.local.Addr().Is6() {
+		family = "2"
+	}
+	switch {
+	case strings.EqualFold(arg, "ALL"):
+		s.epsvOnly = true
+		s.reply(200, "EPSV only from now on.")
+		return
+	case arg != "" && arg != family:
+		s.reply(522, "Use ("+family+").")
+		return
+	}
+	port, err := s.listen()
+	if err != nil {
+		s.noPort(err)
+		return
+	}
+	s.reply(229, "Entering Extended Passive Mode (|||"+strconv.Itoa(port)+"|)")
+}
+
+// passive is PASV.
+func passive(s *session, _ string) {
+	addr := s.local.Addr()
+	switch {
+	case s.epsvOnly:
+		s.reply(503, "EPSV only, as you asked.")
+		return
+	case !addr.Is4():
+		s.reply(425, "PASV knows only IPv4; use EPSV.")
+		return
+	}
+	port, err := s.listen()
+	if err != nil {
+		s.noPort(err)
+		return
+	}
+	s.reply(227, "Entering Passive Mode ("+strings.ReplaceAll(addr.String(), ".", ",")+
+		","+strconv.Itoa(port>>8)+","+strconv.Itoa(port&0xff)+")")
+}
+
+func (s *session) noPort(err error) {
+	slog.Error("ftp passive port", slog.Any("error", err))
+	s.reply(425, "No data port is free, try again in a moment.")
+}

@@ -1,0 +1,156 @@
+package ftpd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	goftp "goftp.io/server/v2"
+
+	"cancale/internal/config"
+	"cancale/internal/jail"
+	"cancale/internal/store"
+)
+
+// Passive ports when the configuration names none: outside the range from
+// which the kernel takes ports for outgoing connections (32768 to 60999).
+const (
+	DefaultPassiveMin = 20000
+	DefaultPassiveMax = 20999
+)
+
+// Config is what the daemon needs to run.
+type Config struct {
+	Listener   net.Listener // control connections; Run closes it
+	Store      *store.Store
+	Layout     config.Layout
+	PassiveMin int // first and last port for data connections; 0 is the default
+	PassiveMax int
+}
+
+// limits bound what clients can take, in time and in number.
+type limits struct {
+	login    time.Duration // from the connection to a successful login
+	idle     time.Duration // between two commands
+	reply    time.Duration // for the client to take a reply
+	accept   time.Duration // for the client to open the data connection
+	data     time.Duration // for the data connection to move on
+	watch    time.Duration // a transfer that lasts longer can be aborted
+	drain    time.Duration // for transfers to end when the daemon stops
+	failure  time.Duration // pause after a wrong password
+	failures int           // wrong passwords before the connection is closed
+	sessions int           // at a time
+	source   int           // of them from one address; clients open ten and more
+}
+
+var defaultLimits = limits{
+	login: time.Minute, idle: 10 * time.Minute, reply: 30 * time.Second,
+	accept: 20 * time.Second, data: time.Minute, watch: 20 * time.Millisecond, drain: 5 * time.Second,
+	failure: time.Second, failures: 4,
+	sessions: 2000, source: 40,
+}
+
+// server is the daemon: the sessions and what they share.
+type server struct {
+	cfg      Config
+	limits   limits
+	commands map[string]goftp.Command
+	nextPort atomic.Uint32 // where the search for a passive port begins
+	stopping atomic.Bool
+
+	mu       sync.Mutex
+	sessions map[*session]struct{}
+	sources  map[netip.Prefix]int
+	running  sync.WaitGroup // one for each session
+}
+
+// Run serves until ctx ends. Sessions that are at rest then get a 421 at once,
+// transfers some seconds to end.
+//
+// It changes the whole process: umask 022, no supplementary groups.
+func Run(ctx context.Context, cfg Config) error {
+	srv, err := newServer(cfg, defaultLimits)
+	if err != nil {
+		return err
+	}
+	return srv.serve(ctx)
+}
+
+func newServer(cfg Config, lim limits) (*server, error) {
+	if cfg.PassiveMin == 0 && cfg.PassiveMax == 0 {
+		cfg.PassiveMin, cfg.PassiveMax = DefaultPassiveMin, DefaultPassiveMax
+	}
+	if cfg.PassiveMin < 1024 || cfg.PassiveMax > 65535 || cfg.PassiveMin > cfg.PassiveMax {
+		return nil, fmt.Errorf("ftpd: passive ports %d to %d make no range", cfg.PassiveMin, cfg.PassiveMax)
+	}
+	if err := jail.Prepare(); err != nil {
+		return nil, fmt.Errorf("ftpd: %w", err)
+	}
+	srv := &server{cfg: cfg, limits: lim, sessions: map[*session]struct{}{}, sources: map[netip.Prefix]int{}}
+	srv.commands = commandTable()
+	return srv, nil
+}
+
+func (srv *server) serve(ctx context.Context) error {
+	engine, err := goftp.NewServer(&goftp.Options{
+		Name:           "Cancale",
+		WelcomeMessage: "Cancale FTP ready.",
+		Commands:       srv.commands,
+		Driver:         driver{},
+		Perm:           goftp.NewSimplePerm("", ""), // required; nothing of ours asks it
+		Logger:         engineLog{},
+	})
+	if err != nil {
+		return fmt.Errorf("ftpd: %w", err)
+	}
+	slog.InfoContext(ctx, "ftp listening", slog.String("address", srv.cfg.Listener.Addr().String()))
+	ended := make(chan error, 1)
+	// The engine's own Shutdown is not used: it only closes the listener.
+	go func() { ended <- engine.Serve(&listener{srv.cfg.Listener, srv, ctx.Done()}) }()
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		srv.stopping.Store(true)
+		_ = srv.cfg.Listener.Close()
+		<-ended
+		err = nil
+	}
+	srv.stop()
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("ftpd: accept: %w", err)
+	}
+	return nil
+}
+
+// stop ends the sessions: those at rest at once, the others when their
+// transfer is done or the time for it is over.
+func (srv *server) stop() {
+	srv.stopping.Store(true)
+	srv.each((*session).wake)
+	timer := time.AfterFunc(srv.limits.drain, func() { srv.each((*session).kick) })
+	defer timer.Stop()
+	srv.running.Wait()
+}
+
+func (srv *server) each(fn func(*session)) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	for s := range srv.sessions {
+		fn(s)
+	}
+}
+
+// engineLog drops what the engine says: it would write names of files, and
+// passwords when their command is not in upper case.
+type engineLog struct{}
+
+func (engineLog) Print(string, any)                   {}
+func (engineLog) Printf(string, string, ...any)       {}
+func (engineLog) PrintCommand(string, string, string) {}
+func (engineLog) PrintResponse(string, int, string)   {}
