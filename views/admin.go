@@ -402,8 +402,8 @@ func platformRoleFilter(ctx context.Context) []ui.Option {
 func personStateFilter(ctx context.Context) []ui.Option {
 	return []ui.Option{
 		{Value: "", Label: i18n.T(ctx, "list.all_states")},
-		{Value: "active", Label: i18n.T(ctx, "person.active")},
-		{Value: "invited", Label: i18n.T(ctx, "person.invited")},
-		{Value: "disabled", Label: i18n.T(ctx, "person.disabled")},
+		{Value: "active", Label: i18n.T(ctx, "person.state_active")},
+		{Value: "invited", Label: i18n.T(ctx, "person.state_invited")},
+		{Value: "disabled", Label: i18n.T(ctx, "person.state_disabled")},
 	}
 }

@@ -453,17 +453,17 @@ func ftpState(l FTPRow) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		if l.Disabled {
-			templ_7745c5c3_Err = ui.Badge("warn", "pause", i18n.T(ctx, "ftp.disabled")).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Badge("warn", "pause", i18n.T(ctx, "ftp.state_disabled")).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		} else if l.AccountSuspended {
-			templ_7745c5c3_Err = ui.Badge("warn", "pause", i18n.T(ctx, "ftp.account_suspended")).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Badge("warn", "pause", i18n.T(ctx, "ftp.state_account_suspended")).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = ui.Badge("ok", "ok", i18n.T(ctx, "ftp.active")).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Badge("ok", "ok", i18n.T(ctx, "ftp.state_active")).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

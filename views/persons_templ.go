@@ -557,17 +557,17 @@ func AdminPersonPage(page Page, p AdminPersonParams) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.Person.Disabled {
-				templ_7745c5c3_Err = ui.Badge("warn", "pause", i18n.T(ctx, "person.disabled")).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Badge("warn", "pause", i18n.T(ctx, "person.state_disabled")).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			} else if p.Person.PasswordHash == "" {
-				templ_7745c5c3_Err = ui.Badge("", "clock", i18n.T(ctx, "person.invited")).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Badge("", "clock", i18n.T(ctx, "person.state_invited")).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = ui.Badge("ok", "ok", i18n.T(ctx, "person.active")).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Badge("ok", "ok", i18n.T(ctx, "person.state_active")).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
