@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -19,7 +18,6 @@ import (
 	"golang.org/x/sys/unix"
 	"gorm.io/driver/mysql"
 	"gorm.io/gorm"
-	"gorm.io/gorm/logger"
 )
 
 // Config says how MariaDB is reached and who listens.
@@ -42,7 +40,6 @@ const (
 	maxConnections  = 16
 	idleConnections = 4
 	idleTime        = 5 * time.Minute
-	slowQuery       = 200 * time.Millisecond
 	lockWait        = 5 // seconds before a lock is given up and the transaction tried again
 )
 
@@ -126,12 +123,7 @@ func open(ctx context.Context, cfg Config) (*gorm.DB, error) {
 		TranslateError:         true,
 		SkipDefaultTransaction: true, // write opens them
 		NowFunc:                now,
-		Logger: logger.NewSlogLogger(slog.Default(), logger.Config{
-			SlowThreshold:             slowQuery,
-			LogLevel:                  logger.Warn,
-			IgnoreRecordNotFoundError: true,
-			ParameterizedQueries:      true, // values stay out of the log
-		}),
+		Logger:                 newQueryLog(),
 	})
 	if err != nil {
 		_ = conns.Close()
@@ -187,11 +179,20 @@ func (s *Store) wake() {
 
 // list reads rows. No rows are an empty list.
 func list[T any](db *gorm.DB, query string, args ...any) ([]T, error) {
-	rows := []T{}
-	if err := db.Raw(query, args...).Scan(&rows).Error; err != nil {
+	found := []T{}
+	// Not DB.Scan: that one logs the query with its arguments.
+	rows, err := db.Raw(query, args...).Rows()
+	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	return rows, nil
+	defer rows.Close()
+	if rows.Next() {
+		err = db.ScanRows(rows, &found) // reads this row and all that follow
+	}
+	if err := errors.Join(err, rows.Err()); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	return found, nil
 }
 
 // errNoRow is what one says when there is none.
