@@ -65,6 +65,16 @@ type PanicError struct {
 // Error is the text for logs.
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
+// Protect turns a panic in do into an error.
+func Protect(do func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return do()
+}
+
 // Loop is a queue of keys and those who work on them.
 type Loop[K comparable] struct {
 	cfg Config[K]
@@ -218,7 +228,7 @@ func (l *Loop[K]) dispatch() {
 		}
 		ctx := l.ctx
 		l.workers.Go(func() {
-			err := l.do(ctx, k)
+			err := Protect(func() error { return l.cfg.Do(ctx, k) })
 			l.done(k, from, err)
 		})
 	}
@@ -248,15 +258,6 @@ func (l *Loop[K]) pop(q *queue[K], in lane) (K, bool) {
 			return k, true
 		}
 	}
-}
-
-func (l *Loop[K]) do(ctx context.Context, k K) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &PanicError{Value: v, Stack: debug.Stack()}
-		}
-	}()
-	return l.cfg.Do(ctx, k)
 }
 
 // done notes how an attempt ended and lets the next key in.
