@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -99,7 +100,7 @@ func greetsMariaDB(ctx context.Context, socket string) error {
 // InstallMariaDB writes the server's settings and, the first time, its empty
 // databases, whose only user is root by its unix socket. A first time that was
 // interrupted begins again.
-func InstallMariaDB(ctx context.Context, l config.Layout) error {
+func InstallMariaDB(ctx context.Context, l config.Layout, instance string) error {
 	settings := fmt.Appendf(nil, mariadbSettings, l.MariaDB(), l.MariaDBSocket(), l.MariaDBTemp(), l.MariaDBFiles())
 	if err := writeFile(l.MariaDBSettings(), settings, 0o644, 0); err != nil {
 		return err
@@ -119,18 +120,20 @@ func InstallMariaDB(ctx context.Context, l config.Layout) error {
 	if err := ownedDir(unfinished, 0o700); err != nil {
 		return err
 	}
-	if err := runInstallDB(ctx, unfinished); err != nil {
+	if err := runInstallDB(ctx, unfinished, instance); err != nil {
 		return err
 	}
 	return errors.Join(syncTree(unfinished), os.Rename(unfinished, l.MariaDB()))
 }
 
-func runInstallDB(ctx context.Context, dir string) error {
+func runInstallDB(ctx context.Context, dir, instance string) error {
+	runtime.LockOSThread() // the death signal is of this thread's end
+	defer runtime.UnlockOSThread()
 	ctx, cancel := context.WithTimeout(ctx, mariadbInstall)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, mariadbInstallDB, "--no-defaults", "--datadir="+dir, "--skip-test-db", "--skip-name-resolve",
 		"--auth-root-authentication-method=socket", "--auth-root-socket-user=root", "--innodb-log-file-size=32M")
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "TMPDIR=" + dir}
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "TMPDIR=" + dir, instanceVar + "=" + instance}
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Setpgid: true, Pdeathsig: syscall.SIGKILL, Credential: &syscall.Credential{Uid: config.MariaDBUID, Gid: config.MariaDBUID},

@@ -1,0 +1,291 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cancale/internal/config"
+	"cancale/internal/driver/apache"
+	"cancale/internal/host"
+	"cancale/internal/hosting"
+	"cancale/internal/store"
+	"cancale/internal/supervise"
+)
+
+func upCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Run everything under one directory: panel, agent, FTP, and a MariaDB, an Apache and PHP of their own",
+		Long: `Runs a private installation in the foreground until Ctrl-C or SIGTERM: the panel,
+the agent, the FTP daemon, and a MariaDB, an Apache and PHP of their own. Nothing
+outside of the data directory is changed, and no service of the machine is touched.
+
+A line "ready: http://…" on standard output says that every service answers.
+CANCALE_BIND is the address to listen on, 127.0.0.1 when it is not set. A port
+of 0 is any free one.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l, err := layout(cmd)
+			if err != nil {
+				return err
+			}
+			ports, err := readPorts(cmd)
+			if err != nil {
+				return err
+			}
+			return runUp(cmd.Context(), l, ports, cmd.OutOrStdout())
+		},
+	}
+	addPortFlags(cmd)
+	return cmd
+}
+
+// refuseUp is why an installation cannot start, in one line.
+func refuseUp(key string, args ...string) *hosting.Error {
+	return hosting.Refuse(hosting.Unavailable, "", key, args...)
+}
+
+// runUp gives itself a view of the file system in which the data directory is
+// config.Mount, and runs the installation there.
+func runUp(ctx context.Context, l config.Layout, want ports, out io.Writer) error {
+	if os.Geteuid() != 0 {
+		return refuseUp("up.not_root")
+	}
+	outside, enclosed := supervise.Outside()
+	if !enclosed {
+		if err := makeData(l.Root); err != nil {
+			return err
+		}
+		return supervise.Enclose(l.Root)
+	}
+	// The terminal that is closed ends everything in order; output that nobody
+	// reads any more ends nothing.
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
+	defer stop()
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, nil)))
+
+	u := &privateInstallation{Layout: config.Layout{Root: config.Mount}, outside: outside, ports: want, out: out}
+	err := u.run(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return nil // it was asked to stop, and has
+	case errors.Is(err, syscall.ENOSPC):
+		return refuseUp("up.disk_full", outside)
+	}
+	return err
+}
+
+// privateInstallation is a private installation while it runs.
+type privateInstallation struct {
+	config.Layout        // as the daemons see it
+	outside       string // the data directory as everybody else sees it
+	ports         ports
+	out           io.Writer
+
+	instance string
+	secrets  secrets
+	sup      *supervise.Supervisor
+
+	ready  atomic.Bool
+	status sync.Mutex // who writes the status
+}
+
+// run starts everything in order, says so, and stops it in order when ctx ends.
+func (u *privateInstallation) run(ctx context.Context) error {
+	began := time.Now()
+	lock, err := takeLock(u.Lock(), u.outside)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := u.prepare(); err != nil {
+		return err
+	}
+	if n, err := supervise.EndLeftovers(u.instance); err != nil {
+		return err
+	} else if n > 0 {
+		slog.InfoContext(ctx, "processes of an earlier run ended", slog.Int("processes", n))
+	}
+	listeners, err := u.ports.open()
+	if err != nil {
+		return err
+	}
+	defer listeners.close()
+	u.sup, err = supervise.New(supervise.Config{
+		Layout: u.Layout, Instance: u.instance, Idle: idleTime(), Changed: u.writeStatus, Log: slog.Default(),
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		u.ready.Store(false)
+		u.sup.Stop("panel", "ftpd", "agent", "apache")
+	}()
+	if err := u.startDatabase(ctx); err != nil {
+		return err
+	}
+	if err := u.sup.Start(ctx, u.services(listeners)...); err != nil {
+		return err
+	}
+	if err := u.sup.Armed(ctx); err != nil {
+		return err
+	}
+	if err := u.announce(ctx); err != nil {
+		return err
+	}
+	slog.InfoContext(ctx, "ready", slog.Duration("after", time.Since(began).Round(time.Millisecond)))
+	<-ctx.Done()
+	slog.Info("stopping")
+	return nil
+}
+
+// idleTime is how long a site's PHP stays awake with nothing to do.
+func idleTime() time.Duration {
+	if d, err := time.ParseDuration(os.Getenv("CANCALE_PHP_IDLE")); err == nil && d > 0 {
+		return d
+	}
+	return time.Minute
+}
+
+// Names in the private MariaDB.
+const (
+	databaseName = "cancale"
+	appUser      = "cancale"
+	agentUser    = "cancale_agent"
+	nodeName     = "main"
+)
+
+// startDatabase starts MariaDB, installed when it is not yet, and brings the
+// schema, the users and the daemons' settings up to date.
+func (u *privateInstallation) startDatabase(ctx context.Context) error {
+	if err := supervise.InstallMariaDB(ctx, u.Layout, u.instance); err != nil {
+		return err
+	}
+	if err := u.sup.Start(ctx, supervise.MariaDB(u.Layout)); err != nil {
+		return err
+	}
+	if err := store.Bootstrap(ctx, store.BootstrapConfig{
+		Socket: u.MariaDBSocket(), Database: databaseName,
+		AppUser: appUser, AppPassword: u.secrets.App,
+		AgentUser: agentUser, AgentPassword: u.secrets.Agent,
+	}); err != nil {
+		return err
+	}
+	return u.writeSettings()
+}
+
+// How long each daemon may take to end; together with PHP and MariaDB it is
+// less than ten seconds.
+const daemonGrace = 3 * time.Second
+
+// daemonEnv is the environment of every daemon: what it needs to find programs
+// and time zones, and nothing of whoever started the installation.
+func daemonEnv() []string {
+	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"}
+	if zone := os.Getenv("TZ"); zone != "" {
+		env = append(env, "TZ="+zone)
+	}
+	return env
+}
+
+// services are the daemons besides MariaDB.
+func (u *privateInstallation) services(l *listeners) []supervise.Service {
+	own := func(name string, uid uint32, files ...*os.File) supervise.Service {
+		return supervise.Service{
+			Name: name, Path: supervise.Executable, Args: []string{"--data", u.Root, name}, Env: daemonEnv(),
+			UID: uid, Files: files, Log: u.In("log", name+".log"), Grace: daemonGrace,
+		}
+	}
+	panel, ftpd, agent := own("panel", config.PanelUID, l.panel), own("ftpd", 0, l.ftp), own("agent", 0)
+	panel.Probe = func(ctx context.Context, _ int) error {
+		return answersHTTP(ctx, u.ports.local(u.ports.panel)+"/healthz", "")
+	}
+	ftpd.Probe = func(ctx context.Context, _ int) error { return greetsFTP(ctx, u.ports.dial(u.ports.ftp)) }
+	agent.Probe = func(_ context.Context, pid int) error { return namesPID(u.AgentReady(), pid) }
+	server := apache.New(host.New(u.Layout, nil), u.apacheConfig())
+	web := supervise.Service{
+		Name: "apache", Path: server.Program(), Args: server.Arguments(), Env: apache.Environment(),
+		Log: u.In("log", "apache.log"), Grace: daemonGrace,
+		Before: func(ctx context.Context) error {
+			l.releaseWeb()
+			return server.Boot(ctx)
+		},
+		// A name that no site can have: the neutral page answers.
+		Probe: func(ctx context.Context, _ int) error {
+			return answersHTTP(ctx, u.ports.local(u.ports.http)+"/", apache.NeutralName)
+		},
+	}
+	return []supervise.Service{web, agent, ftpd, panel}
+}
+
+func (u *privateInstallation) apacheConfig() apache.Config {
+	return apache.Config{
+		Bind: u.ports.bind.String(), HTTPPort: u.ports.http, HTTPSPort: u.ports.https, PanelURL: u.ports.url(),
+		// Logger: []string{supervise.Executable, "--data", u.Root, "logs"},
+	}
+}
+
+// announce says that everything answers, after the link of the first
+// administrator as long as there is none.
+func (u *privateInstallation) announce(ctx context.Context) error {
+	st, err := store.Open(ctx, u.storeConfig(appUser, u.secrets.App))
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	first, err := st.InviteFirst(ctx, hosting.System("up"))
+	if err != nil {
+		return err
+	}
+	u.ready.Store(true)
+	u.writeStatus()
+	if first.Token != "" {
+		fmt.Fprintf(u.out, "first administrator: %s/invitation/%s\n", u.ports.url(), first.Token)
+	}
+	fmt.Fprintf(u.out, "ready: %s\n", u.ports.url())
+	return nil
+}
+
+// writeStatus tells the command line how things are.
+func (u *privateInstallation) writeStatus() {
+	u.status.Lock()
+	defer u.status.Unlock()
+	outside := config.Layout{Root: u.outside}
+	s := config.Status{
+		Ready: u.ready.Load(), PID: os.Getpid(), PanelURL: u.ports.url(),
+		HTTPPort: u.ports.http, HTTPSPort: u.ports.https, FTPPort: u.ports.ftp,
+		MySQLSocket: outside.MariaDBSocket(), Data: outside.Root, Services: u.sup.Services(),
+	}
+	for _, svc := range s.Services {
+		s.Ready = s.Ready && svc.State == supervise.Running
+	}
+	if err := writeJSONFile(u.Status(), s, 0o644, 0); err != nil {
+		slog.Error("status is not written", slog.Any("cause", err))
+	}
+}
+
+// namesPID is nil when a file holds that pid.
+func namesPID(path string, pid int) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(string(text)) != strconv.Itoa(pid) {
+		return fmt.Errorf("%s: names another process", path)
+	}
+	return nil
+}

@@ -1,0 +1,288 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"cancale/internal/config"
+	"cancale/internal/driver/apache"
+	"cancale/internal/hosting"
+	"cancale/internal/store"
+)
+
+// layoutVersion is of the directories and files of an installation. What an
+// older or newer program laid out is not touched.
+const layoutVersion = "1"
+
+// makeData makes the data directory when it is not there.
+func makeData(root string) error {
+	if err := os.MkdirAll(root, 0o711); err != nil {
+		if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, fs.ErrExist) {
+			return refuseUp("up.not_a_directory", root)
+		}
+		return err
+	}
+	return nil
+}
+
+// takeLock makes sure that there is one `up` for the data, and writes its pid
+// down.
+func takeLock(path, data string) (*os.File, error) {
+	lock, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		defer lock.Close()
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		pid, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		return nil, refuseUp("up.running", strings.TrimSpace(string(pid)), data)
+	}
+	if err := lock.Truncate(0); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	if _, err := lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return lock, nil
+}
+
+// prepare makes sure that the machine and the directory can carry an
+// installation, and makes what belongs to every one. It may be run at any time.
+func (u *privateInstallation) prepare() error {
+	for _, step := range []func() error{u.checkPrograms, u.checkVersion, u.checkDisk, u.makeDirectories, u.readSecrets} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// programs that are started, and Debian's packages that they come in.
+var programs = []struct{ path, pkg string }{
+	{"/usr/sbin/apache2", "apache2-bin"},
+	{"/usr/sbin/mariadbd", "mariadb-server-core"},
+	{"/usr/sbin/php-fpm" + string(hosting.PHPVersions[0]), "php" + string(hosting.PHPVersions[0]) + "-fpm"},
+}
+
+func (u *privateInstallation) checkPrograms() error {
+	var missing []string
+	for _, p := range programs {
+		if _, err := os.Stat(p.path); err != nil {
+			missing = append(missing, p.pkg)
+		}
+	}
+	if len(missing) > 0 {
+		return refuseUp("up.missing", strings.Join(missing, " "))
+	}
+	return nil
+}
+
+// checkVersion refuses a directory that holds something else, and marks an
+// empty one as ours.
+func (u *privateInstallation) checkVersion() error {
+	version, err := os.ReadFile(u.Version())
+	if err == nil {
+		if v := strings.TrimSpace(string(version)); v != layoutVersion {
+			return refuseUp("up.other_version", u.outside, v, layoutVersion)
+		}
+		return nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	entries, err := os.ReadDir(u.Root)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() != filepath.Base(u.Lock()) && e.Name() != "lost+found" {
+			return refuseUp("up.not_empty", u.outside, e.Name())
+		}
+	}
+	return os.WriteFile(u.Version(), []byte(layoutVersion+"\n"), 0o644)
+}
+
+// What a disk must have left for an installation to start, in MiB: the first
+// time MariaDB makes its files.
+const (
+	roomFirst = 300
+	roomLater = 50
+	roomFiles = 1000
+)
+
+func (u *privateInstallation) checkDisk() error {
+	// Homes are guarded by access lists.
+	if _, err := unix.Lgetxattr(u.Root, "system.posix_acl_access", nil); errors.Is(err, unix.EOPNOTSUPP) {
+		return refuseUp("up.no_acl", u.outside)
+	}
+	var st unix.Statfs_t
+	if err := unix.Statfs(u.Root, &st); err != nil {
+		return fmt.Errorf("%s: %w", u.outside, err)
+	}
+	need := uint64(roomLater)
+	if _, err := os.Stat(u.MariaDB()); err != nil {
+		need = roomFirst
+	}
+	if left := st.Bavail * uint64(st.Bsize) >> 20; left < need {
+		return refuseUp("up.disk_small", u.outside, strconv.FormatUint(left, 10), strconv.FormatUint(need, 10))
+	}
+	if st.Files > 0 && st.Ffree < roomFiles {
+		return refuseUp("up.disk_full", u.outside)
+	}
+	return nil
+}
+
+// makeDirectories makes what every installation has, with the modes of the
+// isolation model, and removes what only said how the last run was.
+func (u *privateInstallation) makeDirectories() error {
+	for _, d := range []struct {
+		path string
+		mode fs.FileMode
+	}{
+		{u.Root, 0o711},
+		{u.Etc(), 0o711},
+		{u.Run(), 0o711},
+		{u.Homes(), 0o711},
+		{u.Sockets(), 0o711},
+		{u.Apache(), 0o700},
+		{u.Pages(), 0o755},
+		{u.PHP(), 0o700},
+		{u.Sandbox(), 0o700},
+		{u.Logs(), 0o700},
+	} {
+		if err := os.Mkdir(d.path, d.mode); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if err := os.Chown(d.path, 0, 0); err != nil {
+			return err
+		}
+		if err := os.Chmod(d.path, d.mode); err != nil {
+			return err
+		}
+	}
+	for _, stale := range []string{u.Status(), u.AgentReady()} {
+		if err := os.Remove(stale); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// secrets are made once for an installation.
+type secrets struct {
+	App   string `json:"app_password"`   // MariaDB, as the panel, the FTP daemon and the command line
+	Agent string `json:"agent_password"` // MariaDB, as the agent
+	Panel []byte `json:"panel_secret"`   // signs the panel's forms
+}
+
+const panelSecretBytes = 32
+
+// readSecrets reads the installation's secrets and its name among processes,
+// made anew when they are missing.
+func (u *privateInstallation) readSecrets() error {
+	data, err := os.ReadFile(u.Secrets())
+	switch {
+	case err == nil:
+		if err := json.Unmarshal(data, &u.secrets); err != nil {
+			return fmt.Errorf("%s: %w", u.Secrets(), err)
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	default:
+		u.secrets = secrets{App: rand.Text(), Agent: rand.Text(), Panel: make([]byte, panelSecretBytes)}
+		_, _ = rand.Read(u.secrets.Panel) // never fails
+		if err := writeJSONFile(u.Secrets(), u.secrets, 0o600, 0); err != nil {
+			return err
+		}
+	}
+	instance, err := os.ReadFile(u.Instance())
+	if errors.Is(err, fs.ErrNotExist) {
+		instance = []byte(rand.Text())
+		err = writeFile(u.Instance(), instance, 0o600, 0)
+	}
+	u.instance = strings.TrimSpace(string(instance))
+	return err
+}
+
+// What each daemon is told, in a file of its own.
+type (
+	panelSettings struct {
+		Store     store.Config `json:"store"`
+		Secret    []byte       `json:"secret"`
+		PublicURL string       `json:"public_url"`
+		HTTPPort  int          `json:"http_port"`
+		FTPPort   int          `json:"ftp_port"`
+	}
+	agentSettings struct {
+		Store  store.Config  `json:"store"`
+		Node   string        `json:"node"`
+		Apache apache.Config `json:"apache"`
+	}
+	ftpdSettings struct {
+		Store store.Config `json:"store"`
+	}
+)
+
+func panelFile(l config.Layout) string { return l.In("etc", "panel.json") }
+func agentFile(l config.Layout) string { return l.In("etc", "agent.json") }
+func ftpdFile(l config.Layout) string  { return l.In("etc", "ftpd.json") }
+
+func (u *privateInstallation) storeConfig(user, password string) store.Config {
+	return store.Config{
+		Socket: u.MariaDBSocket(), Database: databaseName, User: user, Password: password,
+		PanelHost: u.ports.panelHost(), AgentSocket: u.AgentSocket(),
+	}
+}
+
+// writeSettings writes what the daemons and the command line read.
+func (u *privateInstallation) writeSettings() error {
+	app := u.storeConfig(appUser, u.secrets.App)
+	agent := u.storeConfig(agentUser, u.secrets.Agent)
+	return errors.Join(
+		writeJSONFile(panelFile(u.Layout), panelSettings{app, u.secrets.Panel, u.ports.url(), u.ports.http, u.ports.ftp}, 0o640, config.PanelUID),
+		writeJSONFile(agentFile(u.Layout), agentSettings{agent, nodeName, u.apacheConfig()}, 0o600, 0),
+		writeJSONFile(ftpdFile(u.Layout), ftpdSettings{app}, 0o600, 0),
+		writeJSONFile(u.In("etc", "cli.json"), app, 0o600, 0),
+	)
+}
+
+func writeJSONFile(path string, v any, mode fs.FileMode, gid int) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeFile(path, append(data, '\n'), mode, gid)
+}
+
+// writeFile replaces a file of root's in one step.
+func writeFile(path string, data []byte, mode fs.FileMode, gid int) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".tmp-") // 0600 until it is complete
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Chown(0, gid), f.Chmod(mode), f.Sync()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
