@@ -276,7 +276,10 @@ var digits = templ.Attributes{"inputmode": "numeric"}
 
 // overviewLede says the day and how much waits.
 func overviewLede(ctx context.Context, page Page, p AdminHomeParams) string {
-	return i18n.T(ctx, "overview.lede", len(p.Failed)+len(p.Expiring), i18n.LongDate(ctx, page.Now))
+	if waiting := len(p.Failed) + len(p.Expiring); waiting > 0 {
+		return i18n.T(ctx, "overview.lede", waiting, i18n.LongDate(ctx, page.Now))
+	}
+	return i18n.T(ctx, "overview.lede_none", i18n.LongDate(ctx, page.Now))
 }
 
 func totalSites(sites map[hosting.State]int) int {

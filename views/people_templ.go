@@ -801,9 +801,16 @@ func InvitationLinkPage(page Page, p InvitationLinkParams) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.Next != "" {
-				templ_7745c5c3_Err = ui.LinkButton("primary", p.Next, "", i18n.T(ctx, "link.next")).Render(ctx, templ_7745c5c3_Buffer)
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
+				if p.URL == "" {
+					templ_7745c5c3_Err = ui.LinkButton("primary", p.Next, "", i18n.T(ctx, "link.next_plain")).Render(ctx, templ_7745c5c3_Buffer)
+					if templ_7745c5c3_Err != nil {
+						return templ_7745c5c3_Err
+					}
+				} else {
+					templ_7745c5c3_Err = ui.LinkButton("primary", p.Next, "", i18n.T(ctx, "link.next")).Render(ctx, templ_7745c5c3_Buffer)
+					if templ_7745c5c3_Err != nil {
+						return templ_7745c5c3_Err
+					}
 				}
 			}
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 42, "</div></div>")
