@@ -81,8 +81,8 @@ func examine(ctx context.Context, v *verb) error {
 	if alive(v.status) {
 		d.answers(ctx)
 		d.apacheConfiguration(ctx)
+		d.database(ctx)
 	}
-	d.database(ctx)
 	return d.report(ctx)
 }
 
