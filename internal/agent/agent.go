@@ -138,7 +138,11 @@ func (a *agent) prepare() error {
 			return err
 		}
 	}
-	return a.host.Sweep(l.Sandbox())
+	var errs []error
+	for _, dir := range []string{l.Sandbox(), l.ApacheSites(), l.In("log", "names")} {
+		errs = append(errs, a.host.Sweep(dir))
+	}
+	return errors.Join(errs...)
 }
 
 // lock is held as long as the file is open.

@@ -62,6 +62,7 @@ func TestMain(m *testing.M) {
 		slog.SetDefault(slog.New(slog.DiscardHandler))
 		os.Exit(testenv.Main(m))
 	}
+	slog.SetLogLoggerLevel(slog.LevelWarn)
 	var s settings
 	err := json.Unmarshal([]byte(text), &s)
 	if err == nil {
