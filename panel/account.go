@@ -1,6 +1,8 @@
 package panel
 
 import (
+	"errors"
+
 	"cancale/internal/hosting"
 	"cancale/internal/store"
 	"cancale/views"
@@ -24,6 +26,18 @@ func (r *Request) acts() (*store.AccountRow, error) {
 
 // errChoose says that the answer is the list of associations to choose from.
 var errChoose = hosting.Refuse(hosting.NotFound, "", "account.choose")
+
+// chooseFirst sends somebody of the team, who asks for a page of an
+// association without having chosen one, to the list of them.
+func (r *Request) chooseFirst(err error) error {
+	if !errors.Is(err, errChoose) {
+		return err
+	}
+	if r.Actor.Can(hosting.AdminRead) {
+		return r.Redirect("/admin/accounts")
+	}
+	return r.Redirect("/")
+}
 
 // about makes the page that of a thing's account: the switcher shows it, and
 // the next pages are of it too. A person who sees the thing but lacks the

@@ -81,15 +81,32 @@ func (s *server) fail(c echo.Context, err error) {
 		r = &Request{echo: c, srv: s, ctx: c.Request().Context(), now: time.Now()}
 		r.speak()
 	}
+	r.ctx = context.WithoutCancel(r.ctx) // the page is drawn also when the time is over
 	if r.partial() {
 		// A fragment that cannot be had leaves the page as it is.
 		c.Response().Header().Set("HX-Reswap", "none")
 	}
-	params := views.ErrorParams{Kind: f.page, RequestID: requestID(c)}
+	params := views.ErrorParams{Kind: f.page, Back: r.backFrom(f)}
+	if f.status >= http.StatusInternalServerError {
+		params.RequestID = requestID(c)
+	}
 	if err := r.render(f.status, views.ErrorPage(r.guestShell(), params)); err != nil {
 		s.logFailure(c, "error page", err)
 		_ = c.NoContent(f.status)
 	}
+}
+
+// backFrom is where the person of an error page may want to go back to.
+func (r *Request) backFrom(f failure) string {
+	switch {
+	case f.page == views.PageExpired && r.form != nil:
+		return r.formPage()
+	case f.page == views.PageNotFound || f.page == views.PageMethod:
+		return ""
+	case f.page == views.PageForbidden || r.unsafe():
+		return r.back("")
+	}
+	return localPath(r.echo.Request().URL.RequestURI())
 }
 
 func (s *server) logFailure(c echo.Context, what string, err error) {

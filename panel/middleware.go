@@ -76,6 +76,17 @@ func (s *server) secure(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// answerErrors draws the page of an error while the request's context, which
+// the page is drawn and the session read with, still lives.
+func (s *server) answerErrors(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := next(c); err != nil {
+			s.fail(c, err)
+		}
+		return nil
+	}
+}
+
 // recover turns a panic of a handler into an error whose stack is logged.
 func (s *server) recover(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {

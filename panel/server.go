@@ -155,9 +155,10 @@ func newServer(conf Config) (*server, error) {
 		s.observe,
 		s.secure,
 		middleware.GzipWithConfig(middleware.GzipConfig{Level: compressLevel, MinLength: compressFrom, Skipper: isAsset}),
-		s.recover,
 		middleware.BodyLimit(bodyLimit),
 		middleware.ContextTimeout(requestTimeout),
+		s.answerErrors,
+		s.recover,
 	)
 	s.routes()
 	return s, nil
@@ -191,7 +192,7 @@ func (s *server) serve(c echo.Context, need hosting.Permission, h func(*Request)
 		return err
 	}
 	if !r.unsafe() {
-		return h(r)
+		return r.chooseFirst(h(r))
 	}
 	if r.stale {
 		return r.showAgain()
@@ -204,7 +205,7 @@ func (s *server) serve(c echo.Context, need hosting.Permission, h func(*Request)
 	if need == hosting.Public || need == hosting.SignedIn {
 		return h(r)
 	}
-	return s.once(r, h)
+	return r.chooseFirst(s.once(r, h))
 }
 
 // once lets a form act one time only: the second sending of the same form

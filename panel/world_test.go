@@ -345,7 +345,8 @@ func (p *page) refusedAt(t *testing.T, field string) {
 	if p.text(".errors") == "" {
 		t.Errorf("%s: no summary of what is wrong", p.path)
 	}
-	if field != "" && p.doc.Find(`[name="`+field+`"][aria-invalid=true], [name="`+field+`"][aria-describedby]`).Length() == 0 {
+	choice := p.doc.Find(`[name="` + field + `"]`).Is("[type=radio], select")
+	if field != "" && !choice && p.doc.Find(`[name="`+field+`"][aria-invalid=true], [name="`+field+`"][aria-describedby]`).Length() == 0 {
 		t.Errorf("%s: the field %s is not marked; errors: %s", p.path, field, p.text(".errors"))
 	}
 	if field != "" && p.text("#"+field+"-e") == "" {
