@@ -18,11 +18,22 @@ import (
 // WriteFile makes path a file with exactly this content, mode and owner, by a
 // temporary file that is renamed over it. When it already is, nothing happens.
 func (h *Host) WriteFile(path string, data []byte, mode fs.FileMode, uid, gid int) (changed bool, err error) {
+	return h.writeFile(path, data, mode, uid, gid, true)
+}
+
+// WriteDerived is WriteFile for what can be made again at any time and is, by
+// whoever finds it different: it does not wait for the disk. After a power cut
+// the file may be empty or the one before.
+func (h *Host) WriteDerived(path string, data []byte, mode fs.FileMode, uid, gid int) (changed bool, err error) {
+	return h.writeFile(path, data, mode, uid, gid, false)
+}
+
+func (h *Host) writeFile(path string, data []byte, mode fs.FileMode, uid, gid int, durable bool) (changed bool, err error) {
 	same, err := h.Same(path, data, mode, uid, gid)
 	if err != nil || same {
 		return false, err
 	}
-	staged, err := h.Stage(path, data, mode, uid, gid)
+	staged, err := h.stage(path, data, mode, uid, gid, durable)
 	if err != nil {
 		return false, err
 	}
@@ -82,6 +93,15 @@ type Staged struct {
 
 // Stage writes a file beside path, without touching path.
 func (h *Host) Stage(path string, data []byte, mode fs.FileMode, uid, gid int) (*Staged, error) {
+	return h.stage(path, data, mode, uid, gid, true)
+}
+
+// StageDerived is Stage for what WriteDerived is meant for.
+func (h *Host) StageDerived(path string, data []byte, mode fs.FileMode, uid, gid int) (*Staged, error) {
+	return h.stage(path, data, mode, uid, gid, false)
+}
+
+func (h *Host) stage(path string, data []byte, mode fs.FileMode, uid, gid int, durable bool) (*Staged, error) {
 	dir, name, err := h.parent(path)
 	if err != nil {
 		return nil, err
@@ -97,7 +117,7 @@ func (h *Host) Stage(path string, data []byte, mode fs.FileMode, uid, gid int) (
 	f := os.NewFile(uintptr(fd), s.Path)
 	_, err = f.Write(data)
 	err = errors.Join(err, f.Chown(uid, gid), f.Chmod(mode.Perm()))
-	if err == nil {
+	if err == nil && durable {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {

@@ -166,7 +166,7 @@ func (d *Driver) write(site hosting.Site, c contents) (changed bool, err error) 
 			swept = true
 		}
 		changed = true
-		if _, err := d.host.WriteFile(f.path, f.data, f.mode, 0, f.gid); err != nil {
+		if _, err := d.host.WriteDerived(f.path, f.data, f.mode, 0, f.gid); err != nil {
 			return changed, err
 		}
 	}
