@@ -128,12 +128,12 @@ func samples() []sample {
 	adminSites := []AdminSite{{live, baie}, {failed, baie}, {withAccount, cafe}}
 	services := []Service{{Name: "mariadb", State: "ready", PID: 4121, Since: now.Add(-40 * 24 * time.Hour), Detail: "10.11.6"}, {Name: "apache", State: "ready", PID: 4122, Since: now.Add(-3 * time.Hour), Detail: "2.4.62"}, {Name: "agent", State: "starting"}, {Name: "ftpd", State: "failed", Detail: "2.0"}, {Name: "panel", State: "stopped"}}
 	siteParams := func(s hosting.Site) SiteParams {
-		return SiteParams{Site: s, URL: "http://" + s.Host.String() + ":8080/", Now: now, Databases: bases, FTPLogins: []hosting.FTPLogin{agency.FTPLogin, off.FTPLogin}, CanWrite: true, CanFTP: true, CanBases: true, CSRF: session}
+		return SiteParams{Site: s, URL: "http://" + s.Host.String() + ":8080/", Now: now, Databases: bases, FTPLogins: []hosting.FTPLogin{agency.FTPLogin, off.FTPLogin}, CanWrite: true, CanRun: true, CanFTP: true, CanBases: true, CSRF: session}
 	}
 	bareSite := siteParams(fresh)
 	bareSite.Databases, bareSite.FTPLogins = nil, nil
 	reader := siteParams(broken)
-	reader.CanWrite, reader.CanFTP, reader.CanBases = false, false, false
+	reader.CanWrite, reader.CanRun, reader.CanFTP, reader.CanBases = false, false, false, false
 	polled := siteParams(live)
 	polled.Seen = "applying"
 	still := siteParams(applying)
