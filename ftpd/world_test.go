@@ -31,6 +31,7 @@ type world struct {
 	t      testing.TB
 	store  *store.Store
 	layout config.Layout
+	ports  [2]int // for data connections
 	srv    *server
 	addr   string
 	stop   func() // and wait until it has
@@ -47,7 +48,7 @@ func quick() limits {
 
 func newWorld(t testing.TB, lim limits) *world {
 	t.Helper()
-	w := &world{t: t, store: testenv.Store(t), layout: config.Layout{Root: t.TempDir()}}
+	w := &world{t: t, store: testenv.Store(t), layout: config.Layout{Root: t.TempDir()}, ports: [2]int{22000, 22999}}
 	for p := w.layout.Root; p != os.TempDir(); p = filepath.Dir(p) {
 		check(t, os.Chmod(p, 0o755)) // t.TempDir is private to root
 	}
@@ -63,7 +64,7 @@ func (w *world) start(lim limits) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(w.t, err)
 	w.addr = l.Addr().String()
-	w.srv, err = newServer(Config{Listener: l, Store: w.store, Layout: w.layout, PassiveMin: 22000, PassiveMax: 22999}, lim)
+	w.srv, err = newServer(Config{Listener: l, Store: w.store, Layout: w.layout, PassiveMin: w.ports[0], PassiveMax: w.ports[1]}, lim)
 	check(w.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -128,14 +129,12 @@ func newMember(t testing.TB, lim limits) *member {
 	t.Helper()
 	w := newWorld(t, lim)
 	a := w.account("voile")
-	m := &member{world: w, site: w.world().site(a, "voile.asso.fr")}
+	m := &member{world: w, site: w.site(a, "voile.asso.fr")}
 	var l hosting.FTPLogin
 	l, m.password = w.login(a, hosting.FTPSpec{Login: "web@voile", Site: m.site.ID})
 	m.login = string(l.Login)
 	return m
 }
-
-func (w *world) world() *world { return w }
 
 // www is a path below the document root on the disk.
 func (m *member) www(names ...string) string {
