@@ -130,7 +130,22 @@ func diskLimit(ctx context.Context, megabytes int) string {
 
 // planSummary is a plan in one line.
 func planSummary(ctx context.Context, p hosting.Plan) string {
-	return i18n.T(ctx, "plan.summary", diskLimit(ctx, p.DiskMB), limit(ctx, p.Sites), limit(ctx, p.Databases), limit(ctx, p.FTPLogins))
+	disk := i18n.T(ctx, "plan.disk_unlimited")
+	if p.DiskMB != hosting.Unlimited {
+		disk = diskLimit(ctx, p.DiskMB)
+	}
+	parts := []string{disk}
+	for _, l := range []struct {
+		key string
+		n   int
+	}{{"plan.sites", p.Sites}, {"plan.databases", p.Databases}, {"plan.ftp_logins", p.FTPLogins}} {
+		if l.n == hosting.Unlimited {
+			parts = append(parts, i18n.T(ctx, l.key+"_unlimited"))
+		} else {
+			parts = append(parts, i18n.T(ctx, l.key, l.n))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // left is how many more of a kind fit; kind is "sites", "databases" or

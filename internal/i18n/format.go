@@ -99,6 +99,8 @@ func Ago(ctx context.Context, t, now time.Time) string {
 	t, now = t.In(zoneOf(ctx)), now.In(zoneOf(ctx))
 	d := max(now.Sub(t), 0)
 	switch {
+	case d < time.Second:
+		return T(ctx, "time.just_now")
 	case d < time.Minute:
 		return T(ctx, "time.seconds_ago", int64(d/time.Second))
 	case d < time.Hour:
