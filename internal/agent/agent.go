@@ -94,6 +94,7 @@ type agent struct {
 	web       *apache.Driver
 	databases *mariadb.Driver
 	loop      *reconcile.Loop[hosting.Key]
+	listed    listed
 	foreign   sync.WaitGroup
 }
 
@@ -165,12 +166,22 @@ func lock(l config.Layout) (*os.File, error) {
 // list names all there is, for a resync, and has what is served besides be
 // removed.
 func (a *agent) list(ctx context.Context) ([]hosting.Key, error) {
-	keys, err := a.cfg.Store.All(ctx)
+	a.listed.begin()
+	wishes, err := a.cfg.Store.Wishes(ctx)
+	a.listed.end(wishes)
 	if err != nil {
 		return nil, err
 	}
+	keys := make([]hosting.Key, 0, len(wishes.Sites)+len(wishes.Databases))
+	ours := make(map[hosting.SiteID]bool, len(wishes.Sites))
+	for _, s := range wishes.Sites {
+		keys, ours[s.ID] = append(keys, siteKey(s.ID)), true
+	}
+	for _, d := range wishes.Databases {
+		keys = append(keys, databaseKey(d.ID))
+	}
 	a.foreign.Go(func() {
-		if err := a.removeForeign(ctx, keys); err != nil && ctx.Err() == nil {
+		if err := a.removeForeign(ctx, ours); err != nil && ctx.Err() == nil {
 			slog.ErrorContext(ctx, "what no site asks for is still served", slog.Any("cause", err))
 		}
 	})
@@ -180,13 +191,7 @@ func (a *agent) list(ctx context.Context) ([]hosting.Key, error) {
 // removeForeign takes off the web what the store knows nothing of, such as a
 // site that was removed while an older disk was in its place. Files of members
 // are never removed but with their site.
-func (a *agent) removeForeign(ctx context.Context, keys []hosting.Key) error {
-	ours := map[hosting.SiteID]bool{}
-	for _, k := range keys {
-		if k.Resource == hosting.ResourceSite {
-			ours[hosting.SiteID(k.ID)] = true
-		}
-	}
+func (a *agent) removeForeign(ctx context.Context, ours map[hosting.SiteID]bool) error {
 	return a.web.RemoveForeign(ctx, func(id hosting.SiteID) bool {
 		if ours[id] {
 			return true
@@ -246,6 +251,7 @@ func (a *agent) claimAll(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		a.listed.forget(keys)
 		a.loop.Add(keys...)
 		if len(keys) < claimLimit {
 			return nil

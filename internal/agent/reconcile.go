@@ -27,7 +27,11 @@ func (a *agent) reconcile(ctx context.Context, key hosting.Key) error {
 }
 
 func (a *agent) site(ctx context.Context, key hosting.Key) error {
-	site, err := a.cfg.Store.Site(ctx, hosting.SiteID(key.ID))
+	site, known := a.listed.site(hosting.SiteID(key.ID))
+	var err error
+	if !known {
+		site, err = a.cfg.Store.Site(ctx, hosting.SiteID(key.ID))
+	}
 	if gone(err) || err == nil && site.Sync.State == hosting.Removed {
 		return nil
 	}
@@ -68,7 +72,11 @@ func (a *agent) removeSite(ctx context.Context, site hosting.Site) error {
 }
 
 func (a *agent) database(ctx context.Context, key hosting.Key) error {
-	db, err := a.cfg.Store.Database(ctx, hosting.DatabaseID(key.ID))
+	db, known := a.listed.database(hosting.DatabaseID(key.ID))
+	var err error
+	if !known {
+		db, err = a.cfg.Store.Database(ctx, hosting.DatabaseID(key.ID))
+	}
 	if gone(err) || err == nil && db.Sync.State == hosting.Removed {
 		return nil
 	}
