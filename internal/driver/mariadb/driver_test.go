@@ -4,8 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -17,7 +21,72 @@ import (
 	"cancale/internal/testenv"
 )
 
-func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
+const actVar, socketVar = "CANCALE_TEST_ACT", "CANCALE_TEST_SOCKET"
+
+// TestMain runs the tests, or one act of the driver in a process that is killed
+// at one of its steps.
+func TestMain(m *testing.M) {
+	act := os.Getenv(actVar)
+	if act == "" {
+		os.Exit(testenv.Main(m))
+	}
+	d, err := New(host.New(config.Layout{Root: os.TempDir()}, nil), Config{Socket: os.Getenv(socketVar)})
+	if err == nil {
+		do := d.Ensure
+		if act == "removal" {
+			do = d.Remove
+		}
+		err = do(context.Background(), database("asso_killed"))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func TestKilledAtEveryStep(t *testing.T) {
+	b := newBench(t)
+	for _, act := range []string{"creation", "repair", "removal"} {
+		t.Run(act, func(t *testing.T) {
+			survived := false
+			n := 1
+			for ; !survived; n++ {
+				b := &bench{Driver: b.Driver, t: t, host: b.host, root: b.root, socket: b.socket}
+				db := database("asso_killed")
+				if act != "creation" {
+					b.ensure(db)
+				}
+				if act == "repair" {
+					b.exec("GRANT FILE ON *.* TO 'asso_killed'@'localhost'", "CREATE USER 'asso_killed'@'%'", "DROP DATABASE asso_killed")
+				}
+				cmd := exec.CommandContext(t.Context(), "/proc/self/exe")
+				cmd.Env = []string{actVar + "=" + act, socketVar + "=" + b.socket, "CANCALE_KILL_AT=" + strconv.Itoa(n)}
+				out, err := cmd.CombinedOutput()
+				survived = err == nil
+				if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL) {
+					t.Fatalf("%v: %s", err, out)
+				}
+				if act != "removal" {
+					b.ensure(db)
+					b.unchanged(db)
+					if err := try(t, b.member(db), "CREATE TABLE t (a INT)"); err != nil {
+						t.Errorf("killed at %d: %v", n, err)
+					}
+				}
+				if err := b.Remove(t.Context(), db); err != nil {
+					t.Fatal(err)
+				}
+				have, err := b.observe(t.Context(), wanted{name: string(db.Name)})
+				if err != nil || have.schema || len(have.users) > 0 || len(have.grants) > 0 {
+					t.Errorf("killed at %d: left behind: %+v, %v", n, have, err)
+				}
+			}
+			if n < 4 {
+				t.Errorf("only %d steps", n-1)
+			}
+		})
+	}
+}
 
 // bench is a driver on a real server, and root beside it.
 type bench struct {
