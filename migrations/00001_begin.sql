@@ -140,8 +140,9 @@ CREATE TABLE IF NOT EXISTS sites (
   UNIQUE KEY sites_home (home_token),
   UNIQUE KEY sites_socket (socket_token),
   KEY sites_node_id_due_at (node_id, due_at),
-  KEY sites_account (account_id, host, state, removing),
-  KEY sites_host_state (host, state),
+  KEY sites_account_host (account_id, host),
+  KEY sites_account_state (account_id, state, removing),
+  KEY sites_host (host),
   KEY sites_state (state),
   CONSTRAINT sites_node FOREIGN KEY (node_id) REFERENCES nodes (id),
   CONSTRAINT sites_account FOREIGN KEY (account_id) REFERENCES accounts (id)
@@ -184,7 +185,7 @@ CREATE TABLE IF NOT EXISTS hosted_databases (
   PRIMARY KEY (id),
   UNIQUE KEY hosted_databases_name (name),
   KEY hosted_databases_node_id_due_at (node_id, due_at),
-  KEY hosted_databases_account (account_id, name, state, removing),
+  KEY hosted_databases_account_state (account_id, state, removing),
   KEY hosted_databases_state (state),
   CONSTRAINT hosted_databases_node FOREIGN KEY (node_id) REFERENCES nodes (id),
   CONSTRAINT hosted_databases_account FOREIGN KEY (account_id) REFERENCES accounts (id)

@@ -10,8 +10,11 @@ import (
 	"gorm.io/gorm/logger"
 )
 
-// slowQuery is when a query is worth a line in the log.
-const slowQuery = 200 * time.Millisecond
+// When a query is worth a line in the log, and how much of one.
+const (
+	slowQuery = 500 * time.Millisecond
+	maxLogged = 600 // bytes of a query
+)
 
 // queryLog logs queries that fail or are slow, without their values. What is
 // answered by a refusal or tried again is no failure.
@@ -41,5 +44,11 @@ func (l queryLog) Trace(ctx context.Context, begin time.Time, text func() (strin
 	if errors.Is(err, gorm.ErrDuplicatedKey) || errors.Is(err, gorm.ErrForeignKeyViolated) || errors.Is(err, context.Canceled) || again(err) {
 		err = nil
 	}
-	l.Interface.Trace(ctx, begin, text, err)
+	l.Interface.Trace(ctx, begin, func() (string, int64) {
+		sql, rows := text()
+		if len(sql) > maxLogged {
+			sql = sql[:maxLogged] + "…" // an INSERT of hundreds of rows says no more
+		}
+		return sql, rows
+	}, err)
 }
