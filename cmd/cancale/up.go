@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -107,6 +108,9 @@ type privateInstallation struct {
 // run starts everything in order, says so, and stops it in order when ctx ends.
 func (u *privateInstallation) run(ctx context.Context) error {
 	began := time.Now()
+	if err := u.checkVersion(); err != nil {
+		return err
+	}
 	lock, err := takeLock(u.Lock(), u.outside)
 	if err != nil {
 		return err
@@ -222,6 +226,10 @@ func (u *privateInstallation) services(l *listeners) []supervise.Service {
 		Log: u.In("log", "apache.log"), Grace: daemonGrace,
 		Before: func(ctx context.Context) error {
 			l.releaseWeb()
+			// The pid of a killed Apache may be another process's by now.
+			if err := os.Remove(u.In("run", "apache2.pid")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
 			return server.Boot(ctx)
 		},
 		// A name that no site can have: the neutral page answers.

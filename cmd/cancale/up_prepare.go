@@ -65,7 +65,7 @@ func takeLock(path, data string) (*os.File, error) {
 // prepare makes sure that the machine and the directory can carry an
 // installation, and makes what belongs to every one. It may be run at any time.
 func (u *privateInstallation) prepare() error {
-	for _, step := range []func() error{u.checkPrograms, u.checkVersion, u.checkDisk, u.makeDirectories, u.readSecrets} {
+	for _, step := range []func() error{u.checkPrograms, u.checkDisk, u.markVersion, u.makeDirectories, u.readSecrets} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -93,8 +93,8 @@ func (u *privateInstallation) checkPrograms() error {
 	return nil
 }
 
-// checkVersion refuses a directory that holds something else, and marks an
-// empty one as ours.
+// checkVersion refuses a directory that holds something else, without touching
+// it.
 func (u *privateInstallation) checkVersion() error {
 	version, err := os.ReadFile(u.Version())
 	if err == nil {
@@ -114,6 +114,14 @@ func (u *privateInstallation) checkVersion() error {
 		if e.Name() != filepath.Base(u.Lock()) && e.Name() != "lost+found" {
 			return refuseUp("up.not_empty", u.outside, e.Name())
 		}
+	}
+	return nil
+}
+
+// markVersion makes a new directory ours.
+func (u *privateInstallation) markVersion() error {
+	if _, err := os.Stat(u.Version()); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return os.WriteFile(u.Version(), []byte(layoutVersion+"\n"), 0o644)
 }
