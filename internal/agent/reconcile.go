@@ -107,7 +107,7 @@ func (a *agent) settle(ctx context.Context, key hosting.Key, was hosting.Sync, s
 		if err := a.cfg.Store.Observe(ctx, key, was.Generation, state, hosting.Message{}, time.Time{}); err != nil {
 			return fmt.Errorf("agent: %w", err)
 		}
-		slog.InfoContext(ctx, string(state), attributes(key, was)...)
+		slog.InfoContext(ctx, "applied", append(attributes(key, was), slog.String("state", string(state)))...)
 		return nil
 	}
 	if ctx.Err() != nil {

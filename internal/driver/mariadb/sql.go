@@ -106,6 +106,7 @@ func pattern(name string) string {
 // identifier and text quote for SQL. Identifiers have passed hostedName; the
 // host of a user that was found on the server may be anything.
 func identifier(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
+
 func text(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `''`, "\x00", `\0`).Replace(s) + "'"
 }

@@ -162,7 +162,7 @@ func (h *home) ensureServed() (changed bool, err error) {
 		_ = unix.Close(fd)
 	}
 	if !errors.Is(err, unix.ENOENT) {
-		return false, nil //nolint:nilerr // it is there, or something is that the member put there
+		return false, nil // it is there, or something is that the member put there
 	}
 	err = h.host.Change(func() error { return h.asSite(func() error { return mkdirAll(h.fd, root) }) })
 	switch {
