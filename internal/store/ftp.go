@@ -277,7 +277,7 @@ func (s *Store) AuthenticateFTP(ctx context.Context, login, password, source str
 		return FTPSession{}, fmt.Errorf("store: ftp login: %w", err)
 	}
 	if !right || found.Disabled || found.AccountRemoving {
-		return FTPSession{}, refusedSignIn()
+		return FTPSession{}, refusedSignIn(ctx, "ftp", source)
 	}
 	err = s.housekeep(ctx, "ftp login", func(db *gorm.DB, now time.Time) error {
 		if err := attempt.succeeded(db, now); err != nil {
@@ -302,7 +302,7 @@ func (s *Store) AuthenticateFTP(ctx context.Context, login, password, source str
 	}
 	if found.SiteID != 0 {
 		if len(session.Sites) == 0 {
-			return FTPSession{}, refusedSignIn() // its site is on its way out
+			return FTPSession{}, refusedSignIn(ctx, "ftp", source) // its site is on its way out
 		}
 		session.Site = session.Sites[0]
 	}

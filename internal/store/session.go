@@ -71,7 +71,7 @@ func (s *Store) SignIn(ctx context.Context, email, password, source string) (Ses
 		return Session{}, "", fmt.Errorf("store: sign-in: %w", err)
 	}
 	if !right || person.Disabled {
-		return Session{}, "", refusedSignIn()
+		return Session{}, "", refusedSignIn(ctx, "panel", source)
 	}
 	token := secret.NewToken()
 	actor := hosting.PersonActor(person, nil, source, now())

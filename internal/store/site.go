@@ -131,7 +131,7 @@ func (s *Store) CreateSite(ctx context.Context, actor hosting.Actor, account hos
 // CreateSites adds all of the sites to an account, or none.
 func (s *Store) CreateSites(ctx context.Context, actor hosting.Actor, account hosting.AccountID, specs []hosting.SiteSpec) ([]hosting.Site, error) {
 	if len(specs) == 0 {
-		return nil, nil
+		return []hosting.Site{}, nil
 	}
 	specs = slices.Clone(specs)
 	for i := range specs {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"log/slog"
 	"math"
 	"net/netip"
 	"strconv"
@@ -58,7 +59,10 @@ func (s *Store) begin(ctx context.Context, service, name, source string) (try, e
 			if counts[i], err = one[throttle](db, "SELECT * FROM throttles WHERE subject = ? FOR UPDATE", subject); err != nil {
 				return err
 			}
-			wait = max(wait, counts[i].Until.Sub(now))
+			// Another attempt's clock may be a moment ahead; that is no wait.
+			if counts[i].Until.After(counts[i].LastAt) {
+				wait = max(wait, counts[i].Until.Sub(now))
+			}
 		}
 		if wait > 0 {
 			return hosting.Refuse(hosting.OverLimit, "", "signin.too_many", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
@@ -87,7 +91,7 @@ func (a try) succeeded(db *gorm.DB, now time.Time) error {
 	if err := db.Exec("DELETE FROM throttles WHERE subject = ?", a.name).Error; err != nil {
 		return err
 	}
-	return db.Exec("UPDATE throttles SET failures = GREATEST(failures, 1) - 1, until = ? WHERE subject = ?", now, a.source).Error
+	return db.Exec("UPDATE throttles SET failures = GREATEST(failures, 1) - 1, until = last_at WHERE subject = ?", a.source).Error
 }
 
 // delay is how long the next attempt has to wait after so many failures.
@@ -124,7 +128,9 @@ func network(source string) string {
 }
 
 // refusedSignIn is the one answer to a wrong password, an unknown name and one
-// that is shut.
-func refusedSignIn() error {
+// that is shut. The log learns where it came from, not the name: that is
+// sometimes a password.
+func refusedSignIn(ctx context.Context, service, source string) error {
+	slog.WarnContext(ctx, "sign-in refused", slog.String("service", service), slog.String("source", source))
 	return hosting.Refuse(hosting.Unauthenticated, "", "signin.wrong")
 }
