@@ -256,7 +256,7 @@ func TestUp(t *testing.T) {
 		within(t, 20*time.Second, "all is ready", func() bool { return first.status().Ready })
 	})
 
-	t.Run("only root may ask the supervisor", func(t *testing.T) {
+	t.Run("the supervisor answers root", func(t *testing.T) {
 		services, err := supervise.Client{Socket: first.layout.SupervisorSocket()}.Services(t.Context())
 		if err != nil || len(services) != 5 {
 			t.Errorf("root: %v, %v", services, err)
