@@ -46,10 +46,7 @@ func (r *Request) about(id hosting.AccountID) error {
 	if !r.Actor.CanIn(r.need, id) {
 		return hosting.Refuse(hosting.Forbidden, "", "error.forbidden")
 	}
-	r.acting = id
-	if r.account != nil && r.account.ID != id {
-		r.account = nil
-	}
+	r.acting, r.switcher = id, nil
 	if r.Session.Account == id || r.unsafe() || r.partial() {
 		return nil
 	}

@@ -42,7 +42,7 @@ func (s *server) adminHome(r *Request) error {
 	if params.Failed, err = s.sitesIn(r, adminFailed, hosting.Failed); err != nil {
 		return err
 	}
-	if params.Changing, err = s.sitesIn(r, adminFailed, hosting.Pending, hosting.Applying, hosting.Removing); err != nil {
+	if params.Changing, err = s.sitesIn(r, adminFailed, moving...); err != nil {
 		return err
 	}
 	ending, _, err := s.store.Accounts(ctx, scope, store.AccountFilter{ExpiresBefore: r.now.Add(soon), Page: 1, PerPage: adminFailed, Sort: "expires"})
@@ -70,17 +70,10 @@ func sum[K comparable](counts map[K]int) int {
 	return total
 }
 
-// sitesIn are the first sites in some states.
+// sitesIn are the oldest sites in some states.
 func (s *server) sitesIn(r *Request, most int, states ...hosting.State) ([]views.AdminSite, error) {
-	list := []views.AdminSite{}
-	for _, state := range states {
-		rows, _, err := s.store.Sites(r.Context(), r.Actor.Scope(r.need), store.SiteFilter{State: state, Page: 1, PerPage: most, Sort: "created"})
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, adminSites(rows)...)
-	}
-	return list[:min(most, len(list))], nil
+	rows, _, err := s.store.Sites(r.Context(), r.Actor.Scope(r.need), store.SiteFilter{States: states, Page: 1, PerPage: most, Sort: "created"})
+	return adminSites(rows), err
 }
 
 func adminSites(rows []store.SiteRow) []views.AdminSite {

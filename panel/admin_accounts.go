@@ -154,12 +154,9 @@ func (s *server) showAccount(r *Request) error {
 	if err != nil {
 		return err
 	}
-	if r.acting = account.ID; r.Session.Account != account.ID {
-		if err := s.store.ChooseAccount(r.Context(), r.Session, account.ID); err != nil {
-			return err
-		}
+	if err := r.about(account.ID); err != nil {
+		return err
 	}
-	r.account = &account
 	params, err := s.adminAccountParams(r, account)
 	if err != nil {
 		return err

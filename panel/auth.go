@@ -114,7 +114,7 @@ func (r *Request) enter(sess store.Session, token string) {
 		}
 	}
 	r.signedIn(sess, token)
-	r.drawn, r.account = "", nil
+	r.drawn, r.switcher = "", nil
 	r.setCookie(sessionCookie, token, sessionLife)
 	r.setCookie(guestCookie, "", -1)
 }

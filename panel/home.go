@@ -52,18 +52,16 @@ func (s *server) homeParams(r *Request, account *store.AccountRow) (views.HomePa
 		CanFTP:   r.Actor.CanIn(hosting.FTPWrite, account.ID),
 		CanBases: r.Actor.CanIn(hosting.DatabasesWrite, account.ID),
 	}
-	for _, state := range []hosting.State{hosting.Failed, hosting.Removing, hosting.Pending, hosting.Applying} {
-		rows, total, err := s.store.Sites(r.Context(), scope, store.SiteFilter{Account: account.ID, State: state, Page: 1, PerPage: homeSites, Sort: "host"})
-		if err != nil {
-			return params, err
-		}
-		if state == hosting.Failed {
-			params.Failed = total
-			params.Sites = sitesOf(rows)
-			continue
-		}
-		params.Changing = append(params.Changing, sitesOf(rows)...)
+	failed, total, err := s.store.Sites(r.Context(), scope, store.SiteFilter{Account: account.ID, State: hosting.Failed, Page: 1, PerPage: homeSites, Sort: "host"})
+	if err != nil {
+		return params, err
 	}
+	params.Sites, params.Failed = sitesOf(failed), total
+	changing, _, err := s.store.Sites(r.Context(), scope, store.SiteFilter{Account: account.ID, States: moving, Page: 1, PerPage: homeSites, Sort: "host"})
+	if err != nil {
+		return params, err
+	}
+	params.Changing = sitesOf(changing)
 	rows, _, err := s.store.Sites(r.Context(), scope, store.SiteFilter{Account: account.ID, Page: 1, PerPage: 2 * homeSites, Sort: "host"})
 	if err != nil {
 		return params, err
@@ -77,6 +75,9 @@ func (s *server) homeParams(r *Request, account *store.AccountRow) (views.HomePa
 		store.AuditFilter{Account: account.ID, Page: 1, PerPage: homeRecent})
 	return params, err
 }
+
+// moving are the states that pass by themselves.
+var moving = []hosting.State{hosting.Pending, hosting.Applying, hosting.Removing}
 
 func sitesOf(rows []store.SiteRow) []hosting.Site {
 	list := make([]hosting.Site, len(rows))

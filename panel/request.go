@@ -40,9 +40,9 @@ type Request struct {
 	restored   bool   // the form is filled in again, after its session had ended
 	stale      bool   // the form is ours, but of a session that is no more
 	form       url.Values
-	account    *store.AccountRow // acted for, once known
-	acting     hosting.AccountID
-	location   string // where the answer redirects to
+	acting     hosting.AccountID // the account acted for
+	switcher   []hosting.Account // what there is to act for, once read
+	location   string            // where the answer redirects to
 }
 
 // receive finds out who asks and in which language they are to be answered.

@@ -355,3 +355,15 @@ func (p *page) refusedAt(t *testing.T, field string) {
 }
 
 func number[ID ~uint64](id ID) string { return strconv.FormatUint(uint64(id), 10) }
+
+// fetch is get for whoever measures: the answer is read and not looked into.
+func (b *browser) fetch(path string) (status int) {
+	req, err := http.NewRequestWithContext(b.w.t.Context(), http.MethodGet, b.w.url+path, nil)
+	b.w.must(err)
+	resp, err := b.client.Do(req)
+	b.w.must(err)
+	_, err = io.Copy(io.Discard, resp.Body)
+	b.w.must(err)
+	b.w.must(resp.Body.Close())
+	return resp.StatusCode
+}

@@ -83,6 +83,16 @@ func (s *Store) Accounts(ctx context.Context, scope hosting.Scope, f AccountFilt
 	return rows, total, completeAccounts(db, rows)
 }
 
+// AccountsAmong reads those of the accounts that are in scope, by label, without
+// their plans and counts.
+func (s *Store) AccountsAmong(ctx context.Context, scope hosting.Scope, ids []hosting.AccountID) ([]hosting.Account, error) {
+	if len(ids) == 0 {
+		return []hosting.Account{}, nil
+	}
+	c := scoped(scope, "a.id").and("a.id IN ?", ids)
+	return list[hosting.Account](s.db.WithContext(ctx), "SELECT a.* FROM accounts a"+c.where()+" ORDER BY a.label, a.id", c.args...)
+}
+
 // Account reads one account.
 func (s *Store) Account(ctx context.Context, scope hosting.Scope, id hosting.AccountID) (AccountRow, error) {
 	return s.account(ctx, scoped(scope, "a.id").and("a.id = ?", id))

@@ -18,8 +18,9 @@ type SiteFilter struct {
 	Account       hosting.AccountID
 	Search        string // in its names, and in the name and label of its account
 	State         hosting.State
+	States        []hosting.State // any of them
 	Page, PerPage int
-	Sort          string // "host", "account", "state", "created"; "-" before it turns the order
+	Sort          string // "host", "account", "state", "php", "created"; "-" before it turns the order
 }
 
 // SiteRow is a site and whose it is.
@@ -29,7 +30,7 @@ type SiteRow struct {
 	AccountLabel string
 }
 
-var siteSorts = map[string]string{"host": "s.host", "account": "a.label", "state": "s.state", "created": "s.created_at"}
+var siteSorts = map[string]string{"host": "s.host", "account": "a.label", "state": "s.state", "php": "s.php", "created": "s.created_at"}
 
 const (
 	siteColumns = "SELECT s.*, a.suspended AS account_suspended, a.name AS account_name, a.label AS account_label"
@@ -45,6 +46,9 @@ func (s *Store) Sites(ctx context.Context, scope hosting.Scope, f SiteFilter) ([
 	}
 	if f.State != "" {
 		c.and("s.state = ?", f.State)
+	}
+	if len(f.States) > 0 {
+		c.and("s.state IN ?", f.States)
 	}
 	c.and("s.state <> 'removed'")
 	from, args := " FROM sites s", []any{}
