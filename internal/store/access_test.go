@@ -51,6 +51,10 @@ func TestNobodySeesWhatIsOthers(t *testing.T) {
 			rows, total, err := st.Accounts(ctx, s, store.AccountFilter{Search: "theirs"})
 			return count(rows, total, err)
 		},
+		"AccountsAmong": func(s hosting.Scope) (int, error) {
+			rows, err := st.AccountsAmong(ctx, s, []hosting.AccountID{theirs.ID})
+			return len(rows), err
+		},
 		"Account":       func(s hosting.Scope) (int, error) { return found(st.Account(ctx, s, theirs.ID)) },
 		"AccountByName": func(s hosting.Scope) (int, error) { return found(st.AccountByName(ctx, s, "theirs")) },
 		"Usage":         func(s hosting.Scope) (int, error) { return found(st.Usage(ctx, s, theirs.ID)) },
@@ -167,7 +171,8 @@ func acts(t *testing.T, st *store.Store) map[string]func(hosting.Actor) error {
 			return st.ResumeAccount(ctx, a, spare.ID)
 		},
 		"RemoveAccount": func(a hosting.Actor) error {
-			return st.RemoveAccount(ctx, a, anAccount(t, st, "g-"+secret.NewPassword()[:5]).ID)
+			going := anAccount(t, st, "g-"+secret.NewPassword()[:5])
+			return st.RemoveAccount(ctx, a, going.ID)
 		},
 		"CreateSite": func(a hosting.Actor) error {
 			_, err := st.CreateSite(ctx, a, account.ID, spec(t, "one.example.org"))

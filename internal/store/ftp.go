@@ -280,7 +280,7 @@ func (s *Store) AuthenticateFTP(ctx context.Context, login, password, source str
 		return FTPSession{}, refusedSignIn(ctx, "ftp", source)
 	}
 	err = s.housekeep(ctx, "ftp login", func(db *gorm.DB, now time.Time) error {
-		if err := attempt.succeeded(db, now); err != nil {
+		if err := attempt.succeeded(db); err != nil {
 			return err
 		}
 		return db.Exec("UPDATE ftp_logins SET last_used_at = ? WHERE id = ?", now, found.ID).Error

@@ -84,7 +84,7 @@ func settle(t *testing.T, node *store.NodeStore) {
 		}
 		for _, key := range keys {
 			var sync hosting.Sync
-			off := false
+			var off bool
 			if key.Resource == hosting.ResourceSite {
 				site := must(node.Site(t.Context(), hosting.SiteID(key.ID)))(t)
 				sync, off = site.Sync, site.Off()

@@ -142,7 +142,7 @@ func TestTheLoopOfAnAgent(t *testing.T) {
 func TestWait(t *testing.T) {
 	st, node := testenv.Stores(t)
 	site := aSite(t, st, anAccount(t, st, "one"), "site.example.com")
-	after := func(act func()) { go func() { time.Sleep(30 * time.Millisecond); act() }() } //nolint:forbidigo // the agent takes its time
+	after := func(act func()) { go func() { time.Sleep(30 * time.Millisecond); act() }() }
 	t.Run("until it is settled", func(t *testing.T) {
 		after(func() {
 			_ = node.Observe(context.Background(), siteKey(site.ID), 1, hosting.Failed, hosting.Msg("x"), time.Now().Add(time.Hour))

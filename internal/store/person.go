@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -263,7 +264,7 @@ func (t *tx) addMember(spec hosting.PersonSpec, membership MembershipSpec) (host
 		return person, Invitation{}, err
 	}
 	// The link makes its holder that person: it is only for who may have it.
-	if person.PasswordHash != "" || t.allowInvite(person) != nil {
+	if invited := person.PasswordHash == "" && t.allowInvite(person) == nil; !invited {
 		return person, Invitation{Person: person.ID}, nil
 	}
 	invitation, err := t.invite(person)
@@ -511,7 +512,7 @@ func (s *Store) ChangePassword(ctx context.Context, actor hosting.Actor, old, ne
 			return hosting.Refuse(hosting.Invalid, "old_password", "password.wrong") // it was changed meanwhile
 		}
 		after.PasswordHash = hash
-		if err := attempt.succeeded(t.DB, t.now); err != nil {
+		if err := attempt.succeeded(t.DB); err != nil {
 			return err
 		}
 		return forgetSessions(t.DB, p.ID, keep.ID)
@@ -529,9 +530,9 @@ const (
 func hashPassword(ctx context.Context, field, password string, email hosting.Email) (string, error) {
 	switch {
 	case utf8.RuneCountInString(password) < minPassword:
-		return "", hosting.Refuse(hosting.Invalid, field, "password.too_short", fmt.Sprint(minPassword))
+		return "", hosting.Refuse(hosting.Invalid, field, "password.too_short", strconv.Itoa(minPassword))
 	case len(password) > maxPassword:
-		return "", hosting.Refuse(hosting.Invalid, field, "password.too_long", fmt.Sprint(maxPassword))
+		return "", hosting.Refuse(hosting.Invalid, field, "password.too_long", strconv.Itoa(maxPassword))
 	case strings.EqualFold(password, string(email)):
 		return "", hosting.Refuse(hosting.Invalid, field, "password.is_email")
 	}

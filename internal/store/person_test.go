@@ -381,6 +381,19 @@ func TestSignInIsSlowedDown(t *testing.T) {
 			t.Errorf("%v", kinds)
 		}
 	})
+	t.Run("many who are right at once all come in", func(t *testing.T) {
+		forget()
+		won := race(store.FreePerName, func(i int) error {
+			err := in("lea@example.org", password, "203.0.113.77")
+			if err != nil {
+				t.Error(err)
+			}
+			return err
+		})
+		if won != store.FreePerName {
+			t.Errorf("%d came in", won)
+		}
+	})
 	t.Run("no name is written down", func(t *testing.T) {
 		var rows []string
 		ok(t, st.DB().Raw("SELECT HEX(subject) FROM throttles").Scan(&rows).Error)

@@ -168,7 +168,7 @@ func (s *Store) wake() {
 		return
 	}
 	defer done()
-	conn, err := net.Dial("unixgram", short)
+	conn, err := new(net.Dialer).DialContext(context.Background(), "unixgram", short)
 	if err != nil {
 		return
 	}

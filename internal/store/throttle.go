@@ -87,7 +87,7 @@ func (s *Store) begin(ctx context.Context, service, name, source string) (try, e
 
 // succeeded takes the attempt back: the name is forgiven, the source is where
 // it was before.
-func (a try) succeeded(db *gorm.DB, now time.Time) error {
+func (a try) succeeded(db *gorm.DB) error {
 	if err := db.Exec("DELETE FROM throttles WHERE subject = ?", a.name).Error; err != nil {
 		return err
 	}
