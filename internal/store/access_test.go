@@ -171,7 +171,7 @@ func acts(t *testing.T, st *store.Store) map[string]func(hosting.Actor) error {
 			return st.ResumeAccount(ctx, a, spare.ID)
 		},
 		"RemoveAccount": func(a hosting.Actor) error {
-			going := anAccount(t, st, "g-"+secret.NewPassword()[:5])
+			going := must(st.CreateAccount(ctx, root, hosting.AccountSpec{Name: hosting.AccountName("g-" + secret.NewPassword()[:5]), Plan: "asso"}))(t)
 			return st.RemoveAccount(ctx, a, going.ID)
 		},
 		"CreateSite": func(a hosting.Actor) error {

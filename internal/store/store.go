@@ -159,7 +159,7 @@ func shortPath(path string) (short string, done func(), err error) {
 
 // wake tells the agent of this machine that something is due. Nobody listening
 // is no error: agents also look by themselves.
-func (s *Store) wake() {
+func (s *Store) wake(ctx context.Context) {
 	if s.cfg.AgentSocket == "" {
 		return
 	}
@@ -168,7 +168,7 @@ func (s *Store) wake() {
 		return
 	}
 	defer done()
-	conn, err := new(net.Dialer).DialContext(context.Background(), "unixgram", short)
+	conn, err := new(net.Dialer).DialContext(context.WithoutCancel(ctx), "unixgram", short)
 	if err != nil {
 		return
 	}

@@ -56,7 +56,7 @@ func (s *Store) write(ctx context.Context, actor hosting.Actor, action string, f
 		return wrap(action, err)
 	}
 	if last.wake && !last.same {
-		s.wake()
+		s.wake(ctx)
 	}
 	return nil
 }
