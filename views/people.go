@@ -111,9 +111,7 @@ func invitationTrail(ctx context.Context, page Page, p InvitationLinkParams) []u
 // invitationMail is the message that goes with the link, in the language of the
 // person who gets it.
 func invitationMail(ctx context.Context, p InvitationLinkParams) string {
-	if p.Person.Language != "" {
-		ctx = i18n.WithLang(ctx, p.Person.Language)
-	}
+	ctx = i18n.WithLang(ctx, mailLang(ctx, p))
 	until := i18n.DateTime(ctx, p.Expires)
 	switch {
 	case p.Reset:
@@ -124,9 +122,17 @@ func invitationMail(ctx context.Context, p InvitationLinkParams) string {
 	return i18n.T(ctx, "link.mail_person", p.URL, until)
 }
 
+// mailLang is the language of the person who gets the message.
+func mailLang(ctx context.Context, p InvitationLinkParams) string {
+	if p.Person.Language == "" {
+		return i18n.Lang(ctx)
+	}
+	return p.Person.Language
+}
+
 // invitationMailto opens the message in a mail program.
 func invitationMailto(ctx context.Context, p InvitationLinkParams) string {
-	subject := i18n.T(ctx, "link.mail_subject")
+	subject := i18n.T(i18n.WithLang(ctx, mailLang(ctx, p)), "link.mail_subject")
 	return "mailto:" + url.PathEscape(string(p.Person.Email)) + "?subject=" + mailEscape(subject) + "&body=" + mailEscape(invitationMail(ctx, p))
 }
 

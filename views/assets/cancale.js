@@ -3,10 +3,12 @@
   const d = document, on = (t, f) => d.addEventListener(t, f);
   d.documentElement.classList.add("js");
   const copy = async (text, button) => {
-    if (navigator.clipboard) return navigator.clipboard.writeText(text);
-    const area = d.createElement("textarea"); // sans https, le presse-papiers n'existe pas
-    area.value = text; area.className = "sr"; d.body.append(area); area.select();
-    d.execCommand("copy"); area.remove(); button.focus();
+    try { await navigator.clipboard.writeText(text); return true; } catch {} // sans https, il n'y en a pas
+    const area = d.createElement("textarea");
+    area.value = text; area.className = "sr"; button.after(area); area.select();
+    const done = d.execCommand("copy");
+    area.remove(); button.focus();
+    return done;
   };
   on("click", async (e) => {
     const t = e.target.closest("[data-copy],[data-dialog],[data-close],[data-print],[data-show],[data-generate]");
@@ -14,7 +16,7 @@
     if (!t) return;
     const s = t.dataset;
     if ("copy" in s) {
-      await copy(s.copy, t);
+      if (!await copy(s.copy, t)) return;
       const l = t.querySelector("[data-label]"), was = l.dataset.label;
       l.textContent = s.done; setTimeout(() => { l.textContent = was; }, 2000);
     }
