@@ -436,13 +436,20 @@ func (p *process) end(proc *os.Process, exited <-chan struct{}) {
 	}
 	// Its children finish by themselves when it ends in order (log writers
 	// empty their pipe); those of a killed daemon would keep its ports.
-	for deadline := time.Now().Add(groupLimit); syscall.Kill(-proc.Pid, 0) == nil; {
-		if time.Now().After(deadline) {
-			_ = syscall.Kill(-proc.Pid, syscall.SIGKILL)
-			return
-		}
-		<-time.After(probeEvery)
+	if !groupEnds(proc.Pid) {
+		_ = syscall.Kill(-proc.Pid, syscall.SIGKILL)
+		groupEnds(proc.Pid)
 	}
+}
+
+// groupEnds waits a moment for the last process of a group.
+func groupEnds(pgid int) bool {
+	for deadline := time.Now().Add(groupLimit); syscall.Kill(-pgid, 0) == nil; <-time.After(probeEvery) {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *process) stop() {
