@@ -126,6 +126,7 @@ CREATE TABLE IF NOT EXISTS sites (
   home_token    CHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
   socket_token  CHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
   suspended     TINYINT(1) NOT NULL,
+  held          TINYINT(1) NOT NULL,
   generation    BIGINT UNSIGNED NOT NULL,
   observed      BIGINT UNSIGNED NOT NULL,
   state         VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,

@@ -172,6 +172,7 @@ CREATE TABLE `sites` (
   `home_token` char(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
   `socket_token` char(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
   `suspended` tinyint(1) NOT NULL,
+  `held` tinyint(1) NOT NULL,
   `generation` bigint(20) unsigned NOT NULL,
   `observed` bigint(20) unsigned NOT NULL,
   `state` varchar(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,

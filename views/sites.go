@@ -87,6 +87,11 @@ type SiteDeleteParams struct {
 
 func sitePath(id hosting.SiteID, rest string) string { return fmt.Sprintf("/sites/%d%s", id, rest) }
 
+// mayResume reports whether the actor may turn a suspended site on again.
+func mayResume(a hosting.Actor, s hosting.Site) bool {
+	return s.Suspended && (!s.Held || a.Can(hosting.AdminSuspend))
+}
+
 // plainTyping keeps browsers from correcting names.
 var plainTyping = templ.Attributes{"spellcheck": "false", "autocapitalize": "none"}
 

@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -76,8 +74,7 @@ func (in *installation) measureLive(ctx context.Context, n int) error {
 	for round := range liveRounds {
 		host := fmt.Sprintf("live-%d-%d.example", n, round)
 		start := time.Now()
-		out, err := in.cancale(ctx, "", "site", "create", host, "--account", in.account, "--wait", "--json")
-		if err != nil {
+		if _, err := in.cancale(ctx, "", "site", "create", host, "--account", in.account, "--wait", "--json"); err != nil {
 			return err
 		}
 		if err := in.until(ctx, host, "/", func(code int, _ string) bool { return code == http.StatusOK }); err != nil {
@@ -86,7 +83,7 @@ func (in *installation) measureLive(ctx context.Context, n int) error {
 		ours = append(ours, time.Since(start))
 		in.created++
 
-		bare, err := in.bareVhost(ctx, out, fmt.Sprintf("bare-%d-%d.example", n, round))
+		bare, err := in.bareVhost(ctx, host, fmt.Sprintf("bare-%d-%d.example", n, round))
 		if err != nil {
 			return err
 		}
@@ -99,21 +96,13 @@ func (in *installation) measureLive(ctx context.Context, n int) error {
 
 // bareVhost copies the virtual host of a site under another name, makes Apache
 // restart gracefully and times the first answer. The copy goes again.
-func (in *installation) bareVhost(ctx context.Context, created, host string) (time.Duration, error) {
-	var site struct {
-		ID   uint64 `json:"id"`
-		Host string `json:"host"`
-	}
-	if err := json.Unmarshal([]byte(created), &site); err != nil {
-		return 0, err
-	}
-	sites := in.layout.In("apache", "sites")
-	text, err := os.ReadFile(filepath.Join(sites, fmt.Sprintf("%d.conf", site.ID)))
+func (in *installation) bareVhost(ctx context.Context, site, host string) (time.Duration, error) {
+	text, err := in.vhost(site)
 	if err != nil {
 		return 0, err
 	}
-	file := filepath.Join(sites, "bench.conf")
-	if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(text), site.Host, host)), 0o600); err != nil {
+	file := in.layout.In("apache", "sites", "bench.conf")
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(text, site, host)), 0o600); err != nil {
 		return 0, err
 	}
 	defer os.Remove(file)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -158,6 +160,26 @@ func (in *installation) pid(service string) int {
 		}
 	}
 	return 0
+}
+
+// vhost is the virtual host of a site. The newest files are looked at first:
+// it is a new site that is asked about.
+func (in *installation) vhost(host string) (string, error) {
+	files, err := filepath.Glob(in.layout.In("apache", "sites", "[0-9]*.conf"))
+	if err != nil {
+		return "", err
+	}
+	slices.SortFunc(files, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(b, a)) })
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return "", err
+		}
+		if strings.Contains(string(text), "ServerName "+host+"\n") {
+			return string(text), nil
+		}
+	}
+	return "", fmt.Errorf("%s has no virtual host", host)
 }
 
 // get asks Apache for a path of a host.

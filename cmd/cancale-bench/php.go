@@ -74,7 +74,6 @@ func (in *installation) measurePHP(ctx context.Context) error {
 
 // phpSite is a site with a script in it.
 type phpSite struct {
-	ID     uint64 `json:"id"`
 	Host   string `json:"host"`
 	Path   string `json:"path"`
 	UID    int    `json:"uid"`
@@ -101,15 +100,15 @@ func (in *installation) phpSite(ctx context.Context, host string) (phpSite, erro
 	if err := os.Chown(script, site.UID, site.UID); err != nil {
 		return phpSite{}, err
 	}
-	vhost, err := os.ReadFile(in.layout.In("apache", "sites", fmt.Sprintf("%d.conf", site.ID)))
+	vhost, err := in.vhost(host)
 	if err != nil {
 		return phpSite{}, err
 	}
-	token := proxySocket.FindSubmatch(vhost)
+	token := proxySocket.FindStringSubmatch(vhost)
 	if token == nil {
 		return phpSite{}, fmt.Errorf("%s: no PHP socket in its virtual host", host)
 	}
-	site.Socket = in.layout.PHPSocket(string(token[1]))
+	site.Socket = in.layout.PHPSocket(token[1])
 	return site, nil
 }
 

@@ -125,6 +125,7 @@ type Site struct {
 	HomeToken    Token  // names the home where only Apache and root look
 	SocketToken  Token  // names the directory of the PHP socket
 	Suspended    bool   // by a wish about this site
+	Held         bool   // suspended by the team, which alone resumes it
 	// AccountSuspended is read from the account; a site serves only when
 	// neither is set.
 	AccountSuspended bool `gorm:"->"`

@@ -268,7 +268,8 @@ func (s *Store) UpdateSite(ctx context.Context, actor hosting.Actor, id hosting.
 	})
 }
 
-// SuspendSite turns a site off; nothing is lost.
+// SuspendSite turns a site off; nothing is lost. What the team turned off stays
+// so until the team turns it on: it may have been hacked.
 func (s *Store) SuspendSite(ctx context.Context, actor hosting.Actor, id hosting.SiteID) (hosting.Site, error) {
 	return s.setSiteSuspended(ctx, actor, "site.suspend", id, true)
 }
@@ -283,13 +284,18 @@ func (s *Store) setSiteSuspended(ctx context.Context, actor hosting.Actor, actio
 		if before.Sync.Removing {
 			return hosting.Refuse(hosting.Conflict, "", "site.removing", before.Host.Unicode())
 		}
-		if t.same = before.Suspended == suspended; t.same {
+		team := actor.Can(hosting.AdminSuspend)
+		if before.Held && !team {
+			return hosting.Refuse(hosting.Forbidden, "", "site.held", before.Host.Unicode())
+		}
+		held := suspended && team
+		if t.same = before.Suspended == suspended && before.Held == held; t.same {
 			return nil
 		}
 		if err := t.raise("sites", hosting.Pending, "id = ?", id); err != nil {
 			return err
 		}
-		return t.Exec("UPDATE sites SET suspended = ? WHERE id = ?", suspended, id).Error
+		return t.Exec("UPDATE sites SET suspended = ?, held = ? WHERE id = ?", suspended, held, id).Error
 	})
 }
 

@@ -303,6 +303,24 @@ func TestSuspendAndRemoveSite(t *testing.T) {
 			t.Errorf("%+v", read.Sync)
 		}
 	})
+	t.Run("what the team suspended, the team resumes", func(t *testing.T) {
+		owner := hosting.PersonActor(hosting.Person{ID: 77}, []hosting.Membership{{PersonID: 77, AccountID: account.ID, Role: hosting.Owner}}, "", time.Now())
+		held := aSite(t, st, account, "hacked.example.com")
+		settle(t, node)
+		if mine := must(st.SuspendSite(t.Context(), owner, held.ID))(t); mine.Held {
+			t.Error("a member's own suspension is held")
+		}
+		if theirs := must(st.SuspendSite(t.Context(), root, held.ID))(t); !theirs.Held {
+			t.Error("the team's suspension is not held")
+		}
+		if _, err := st.ResumeSite(t.Context(), owner, held.ID); err == nil || hosting.KindOf(err) != hosting.Forbidden {
+			t.Errorf("a member put the site back online: %v", err)
+		}
+		if back := must(st.ResumeSite(t.Context(), root, held.ID))(t); back.Off() || back.Held {
+			t.Errorf("%+v", back)
+		}
+		settle(t, node)
+	})
 	t.Run("retried without a new wish", func(t *testing.T) {
 		after := must(st.RetrySite(t.Context(), root, site.ID))(t)
 		if after.Sync.Generation != 3 || after.Sync.State != hosting.Pending {
