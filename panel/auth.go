@@ -125,7 +125,6 @@ func (s *server) signOut(r *Request) error {
 		return err
 	}
 	r.setCookie(sessionCookie, "", -1)
-	r.echo.Response().Header().Set("Clear-Site-Data", `"cache"`)
 	return r.Redirect("/signin")
 }
 
@@ -152,14 +151,7 @@ func (s *server) acceptInvitation(r *Request) error {
 	password := form.Password
 	form.Password = ""
 
-	if form.First {
-		// The address first: should the machine stop here, the link is still
-		// good and the address known.
-		if err := s.nameFirst(r, &form); err != nil {
-			return r.refuseInvitation(form, err)
-		}
-	}
-	person, err := s.store.AcceptInvitation(r.Context(), r.echo.Param("token"), form.Name, password, r.echo.RealIP())
+	person, err := s.accept(r, form, password)
 	if err != nil {
 		return r.refuseInvitation(form, err)
 	}
@@ -176,27 +168,25 @@ func (s *server) acceptInvitation(r *Request) error {
 	return r.Redirect("/")
 }
 
-// nameFirst gives the first administrator, who was made without one, an
-// address and a name.
-func (s *server) nameFirst(r *Request, form *views.InvitationForm) error {
+// accept makes the person of the link one who can sign in. The first
+// administrator was made without an address, and gives it now.
+func (s *server) accept(r *Request, form views.InvitationForm, password string) (hosting.Person, error) {
+	token, source := r.echo.Param("token"), r.echo.RealIP()
 	var errs hosting.Errors
 	name, err := hosting.ParseLabel("name", form.Name)
 	errs.Add(err)
+	if !form.First {
+		if err := errs.Err(); err != nil {
+			return hosting.Person{}, err
+		}
+		return s.store.AcceptInvitation(r.Context(), token, name, password, source)
+	}
 	email, err := hosting.ParseEmail(form.Email)
 	errs.Add(err)
 	if err := errs.Err(); err != nil {
-		return err
+		return hosting.Person{}, err
 	}
-	person, _, err := s.store.Invitation(r.Context(), r.echo.Param("token"))
-	if err != nil {
-		return err
-	}
-	self := hosting.PersonActor(person, nil, r.echo.RealIP(), r.now)
-	if err := s.store.UpdateProfile(r.Context(), self, name, email); err != nil {
-		return err
-	}
-	form.First, form.Known = false, email
-	return nil
+	return s.store.AcceptFirst(r.Context(), token, email, name, password, source)
 }
 
 // invitation is the form of the link in the address.

@@ -278,6 +278,12 @@ func TestTheFirstAdministratorGivesAnAddress(t *testing.T) {
 	p.refusedAt(t, "email")
 	p = b.post(path, "name", "Yann", "email", "yann@asso.example", "password", "court")
 	p.refusedAt(t, "password")
+	if p.value("email") != "yann@asso.example" {
+		t.Error("the address is lost")
+	}
+	if _, err := w.store.PersonByEmail(t.Context(), w.root.Scope(hosting.AdminPersons), "yann@asso.example"); hosting.KindOf(err) != hosting.NotFound {
+		t.Error("half of the form was written", err)
+	}
 	p = b.post(path, "name", "Yann", "email", "yann@asso.example", "password", testPassword)
 	if p.status != http.StatusSeeOther {
 		t.Fatal(p.status, p.text(".errors"))
@@ -474,6 +480,18 @@ func TestWhatTheRouterRefusesIsAPageToo(t *testing.T) {
 		if c.p.status != c.want || c.p.text("h1") == "" {
 			t.Errorf("%s: %d, want %d: %q", c.name, c.p.status, c.want, c.p.text("h1"))
 		}
+	}
+}
+
+func TestHealthAndHead(t *testing.T) {
+	w := newWorld(t)
+	if p := w.browser().get("/healthz"); p.status != http.StatusOK || strings.TrimSpace(p.body) != "ok" || len(p.header.Values("Set-Cookie")) != 0 {
+		t.Error(p.status, p.body)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodHead, w.url+"/signin", nil)
+	w.must(err)
+	if p := w.browser().do(req); p.status != http.StatusOK || p.body != "" {
+		t.Error(p.status, len(p.body))
 	}
 }
 

@@ -77,7 +77,7 @@ func Run(ctx context.Context, conf Config) error {
 
 func (s *server) run(ctx context.Context) error {
 	srv := &http.Server{
-		Handler:           s.echo,
+		Handler:           s,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      60 * time.Second,
@@ -150,7 +150,6 @@ func newServer(conf Config) (*server, error) {
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.IPExtractor = echo.ExtractIPDirect()
 	s.echo.HTTPErrorHandler = func(err error, c echo.Context) { s.fail(c, err) }
-	s.echo.Pre(headAsGet)
 	s.echo.Use(
 		s.observe,
 		s.secure,
@@ -226,16 +225,13 @@ func (s *server) once(r *Request, h func(*Request) error) error {
 	return err
 }
 
-// headAsGet answers HEAD like GET; the HTTP server itself leaves out the body.
-func headAsGet(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if req := c.Request(); req.Method == http.MethodHead {
-			get := req.WithContext(req.Context()) // a copy: the server decides by the original
-			get.Method = http.MethodGet
-			c.SetRequest(get)
-		}
-		return next(c)
+// ServeHTTP answers HEAD like GET; the HTTP server itself leaves out the body.
+func (s *server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if req.Method == http.MethodHead {
+		req = req.WithContext(req.Context()) // a copy: the server decides by the original
+		req.Method = http.MethodGet
 	}
+	s.echo.ServeHTTP(w, req)
 }
 
 func isAsset(c echo.Context) bool { return strings.HasPrefix(c.Request().URL.Path, "/assets/") }

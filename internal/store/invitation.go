@@ -126,11 +126,25 @@ func readInvitation(db *gorm.DB, token string, at time.Time, lock string) (hosti
 // AcceptInvitation sets the password of the invited person, and the name when
 // one is given. The invitation is used up; sessions that the person had end.
 func (s *Store) AcceptInvitation(ctx context.Context, token, name, password, source string) (hosting.Person, error) {
+	return s.accept(ctx, token, "", name, password, source)
+}
+
+// AcceptFirst is AcceptInvitation for the first administrator, who gives an
+// address too.
+func (s *Store) AcceptFirst(ctx context.Context, token string, email hosting.Email, name, password, source string) (hosting.Person, error) {
+	return s.accept(ctx, token, email, name, password, source)
+}
+
+// accept takes the address from whoever has none that mail could reach.
+func (s *Store) accept(ctx context.Context, token string, email hosting.Email, name, password, source string) (hosting.Person, error) {
 	person, row, err := readInvitation(s.db.WithContext(ctx), token, now(), "")
 	if err != nil {
 		return hosting.Person{}, err
 	}
-	hash, err := hashPassword(ctx, "password", password, person.Email)
+	if person.Email != hosting.FirstEmail || email == "" {
+		email = person.Email
+	}
+	hash, err := hashPassword(ctx, "password", password, email)
 	if err != nil {
 		return hosting.Person{}, err
 	}
@@ -144,12 +158,12 @@ func (s *Store) AcceptInvitation(ctx context.Context, token, name, password, sou
 			return err
 		}
 		person = before
-		person.PasswordHash = hash
+		person.Email, person.PasswordHash = email, hash
 		if name != "" {
 			person.Name = name
 		}
-		if err := t.Exec("UPDATE persons SET password_hash = ?, name = ? WHERE id = ?", hash, person.Name, person.ID).Error; err != nil {
-			return err
+		if err := t.Exec("UPDATE persons SET email = ?, password_hash = ?, name = ? WHERE id = ?", person.Email, hash, person.Name, person.ID).Error; err != nil {
+			return emailTaken(err, person.Email)
 		}
 		if err := forgetSessions(t.DB, person.ID, 0); err != nil {
 			return err
