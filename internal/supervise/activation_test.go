@@ -284,9 +284,9 @@ func TestNewContentsReplaceARunningProgramAndFinishItsRequests(t *testing.T) {
 	act := b.site("php-1", "old")
 	b.ensure(act)
 	b.ask(act, "index.php", hello("old"))
-	slow := make(chan string)
+	slow, socket := make(chan string), act.Socket
 	go func() {
-		got, err := ask(act.Socket, "/srv/site/www/slow.php")
+		got, err := ask(socket, "/srv/site/www/slow.php")
 		slow <- fmt.Sprint(got, err)
 	}()
 	pid := strconv.Itoa(b.pid("php-1"))
