@@ -304,6 +304,7 @@ func TestSuspendAndRemoveSite(t *testing.T) {
 		}
 	})
 	t.Run("what the team suspended, the team resumes", func(t *testing.T) {
+		account := anAccount(t, st, "three")
 		owner := hosting.PersonActor(hosting.Person{ID: 77}, []hosting.Membership{{PersonID: 77, AccountID: account.ID, Role: hosting.Owner}}, "", time.Now())
 		held := aSite(t, st, account, "hacked.example.com")
 		settle(t, node)
