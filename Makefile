@@ -12,7 +12,7 @@ DATA  := $(or $(CANCALE_DATA),./var)
 TOOL  := go tool -modfile=internal/tools/go.mod
 RUN   := acl apache2-bin mariadb-client-core mariadb-server-core media-types \
          $(addprefix php8.2-,cli curl fpm gd intl mbstring mysql opcache xml zip)
-CHECK := chromium gcc lftp libc6-dev
+CHECK := chromium curl gcc lftp libc6-dev
 
 # Packages that several goroutines run through.
 RACE := ./internal/reconcile ./internal/supervise ./internal/host ./internal/agent ./internal/driver/apache ./internal/sitelog ./ftpd

@@ -3,9 +3,11 @@ package ftpd
 import (
 	"errors"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"cancale/internal/hosting"
+	"cancale/internal/store"
 )
 
 // user is USER. The answer is the same for every name.
@@ -30,9 +32,9 @@ func pass(s *session, password string) {
 	}
 	name := s.user
 	s.user = ""
-	found, err := s.srv.cfg.Store.AuthenticateFTP(s.ctx, name, password, s.peer.Addr().String())
+	found, err := s.authenticate(name, password)
 	if err != nil {
-		s.loginFailed(name, err)
+		s.loginFailed(err)
 		return
 	}
 	err = s.tree.plant(s.srv.cfg.Layout, found.Login, found.Site, found.Sites)
@@ -47,32 +49,64 @@ func pass(s *session, password string) {
 	s.reply(230, "Welcome.")
 }
 
+// patience is the longest wait that the store asks for which a session waits
+// out itself: programs that open ten connections at once, each of them one more
+// attempt until its password is checked, are to get in.
+const patience = 3
+
+func (s *session) authenticate(name, password string) (store.FTPSession, error) {
+	for waited := 0; ; {
+		found, err := s.srv.cfg.Store.AuthenticateFTP(s.ctx, name, password, s.peer.Addr().String())
+		seconds := waitOf(err)
+		if seconds == 0 || waited+seconds > patience {
+			return found, err
+		}
+		waited += seconds
+		s.pause(time.Duration(seconds) * time.Second)
+	}
+}
+
+// waitOf is how many seconds the store asks to wait before another attempt.
+func waitOf(err error) int {
+	refused, ok := errors.AsType[*hosting.Error](err)
+	if !ok || refused.Kind != hosting.OverLimit || len(refused.Message.Args) == 0 {
+		return 0
+	}
+	seconds, _ := strconv.Atoi(refused.Message.Args[0])
+	return seconds
+}
+
+// pause waits, as long as the connection is there.
+func (s *session) pause(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.ctx.Done():
+	}
+}
+
 // loginFailed answers a login that the store refused. Only who knows the
 // password learns more than that it was not accepted.
-func (s *session) loginFailed(name string, err error) {
-	slog.Warn("ftp login refused", slog.String("login", name), slog.String("source", s.peer.Addr().String()), slog.Any("error", err))
-	refused, _ := errors.AsType[*hosting.Error](err)
-	kind := hosting.KindOf(err)
-	switch {
-	case kind == hosting.OverLimit:
+func (s *session) loginFailed(err error) {
+	switch hosting.KindOf(err) {
+	case hosting.OverLimit:
 		text := "Too many wrong passwords, try again later."
-		if len(refused.Message.Args) > 0 {
-			text = "Too many wrong passwords, try again in " + refused.Message.Args[0] + " seconds."
+		if seconds := waitOf(err); seconds > 0 {
+			text = "Too many wrong passwords, try again in " + strconv.Itoa(seconds) + " seconds."
 		}
 		s.dismiss(421, text)
-	case kind == hosting.Forbidden:
+	case hosting.Forbidden:
 		s.reply(530, "This access is suspended.")
-	case kind == hosting.Unauthenticated:
-		select { // slows down whoever tries passwords
-		case <-time.After(s.srv.limits.failure):
-		case <-s.ctx.Done():
-		}
+	case hosting.Unauthenticated:
+		s.pause(s.srv.limits.failure) // slows down whoever tries passwords
 		if s.failures++; s.failures >= s.srv.limits.failures {
 			s.dismiss(421, "Login or password not accepted; too many attempts.")
 			return
 		}
 		s.reply(530, "Login or password not accepted.")
 	default:
+		slog.Error("ftp login", slog.Any("error", err))
 		s.dismiss(421, "The service does not answer, try again in a minute.")
 	}
 }
