@@ -83,7 +83,7 @@ func tell(t *testing.T, files []string, vars map[string]string) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"up": up, "down": down, "kill9": kill9,
+			"up": up, "down": down, "kill9": kill9, "signal": signalService,
 			"cancale": cancale, "exits": exits,
 			"field": field, "keep": keep, "match": match,
 			"http": httpRequest, "ftp": ftp, "eventually": eventually,
@@ -198,6 +198,22 @@ func kill9(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 	<-s.done
 	s.up = nil
+}
+
+// signalService sends a signal to one service of the installation: signal
+// STOP panel.
+func signalService(ts *testscript.TestScript, neg bool, args []string) {
+	signals := map[string]syscall.Signal{"STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT, "KILL": syscall.SIGKILL}
+	if neg || len(args) != 2 || signals[args[0]] == 0 {
+		ts.Fatalf("usage: signal STOP|CONT|KILL SERVICE")
+	}
+	status, err := config.ReadStatus(config.Layout{Root: on(ts).data})
+	ts.Check(err)
+	i := slices.IndexFunc(status.Services, func(s config.Service) bool { return s.Name == args[1] })
+	if i < 0 || status.Services[i].PID == 0 {
+		ts.Fatalf("%s does not run", args[1])
+	}
+	ts.Check(syscall.Kill(status.Services[i].PID, signals[args[0]]))
 }
 
 // killAll kills up and everything that bears the installation's mark.

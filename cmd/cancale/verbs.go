@@ -170,6 +170,9 @@ func newVerb(cmd *cobra.Command) (*verb, error) {
 	return v, nil
 }
 
+// openLimit is how long MariaDB may take to greet.
+const openLimit = 10 * time.Second
+
 // openStore opens the store as the command line, which reads its password in
 // a file that only root may read.
 func openStore(ctx context.Context, l config.Layout) (*store.Store, error) {
@@ -189,7 +192,9 @@ func openStore(ctx context.Context, l config.Layout) (*store.Store, error) {
 	}
 	// The file may hold the paths as the daemons see them; here is outside.
 	cfg.Socket, cfg.AgentSocket = l.MariaDBSocket(), l.AgentSocket()
-	st, err := store.Open(ctx, cfg)
+	limited, cancel := context.WithTimeout(ctx, openLimit)
+	defer cancel()
+	st, err := store.Open(limited, cfg)
 	if err != nil {
 		e := hosting.Refuse(hosting.Unavailable, "", "cli.database_down", l.Root)
 		e.Err = err
