@@ -16,8 +16,8 @@ import (
 
 func TestBothCataloguesHaveTheSameKeys(t *testing.T) {
 	for _, pair := range [][2]string{{"fr", "en"}, {"en", "fr"}} {
-		for key := range catalogues[pair[0]] {
-			if _, ok := catalogues[pair[1]][key]; !ok {
+		for key := range catalogues()[pair[0]] {
+			if _, ok := catalogues()[pair[1]][key]; !ok {
 				t.Errorf("%s has %q, %s has not", pair[0], key, pair[1])
 			}
 		}
@@ -25,7 +25,7 @@ func TestBothCataloguesHaveTheSameKeys(t *testing.T) {
 }
 
 func TestPluralsComeInPairs(t *testing.T) {
-	for lang, texts := range catalogues {
+	for lang, texts := range catalogues() {
 		for key := range texts {
 			base, one := strings.CutSuffix(key, ".one")
 			other := base + ".other"
@@ -48,8 +48,8 @@ func TestPluralsComeInPairs(t *testing.T) {
 var place = regexp.MustCompile(`\{[^}]*\}?`)
 
 func TestBothLanguagesUseTheSameArguments(t *testing.T) {
-	for key, french := range catalogues["fr"] {
-		a, b := places(french), places(catalogues["en"][key])
+	for key, french := range catalogues()["fr"] {
+		a, b := places(french), places(catalogues()["en"][key])
 		if !slices.Equal(a, b) {
 			t.Errorf("%q: %v in French, %v in English", key, a, b)
 		}
@@ -112,7 +112,7 @@ func TestFrenchTypography(t *testing.T) {
 		{"an exclamation", regexp.MustCompile(`!`)},
 		{"email instead of e-mail", regexp.MustCompile(`\bemail\b`)},
 	}
-	for key, text := range catalogues["fr"] {
+	for key, text := range catalogues()["fr"] {
 		for _, r := range rules {
 			if r.wrong.MatchString(text) {
 				t.Errorf("%s: %s: %q", key, r.what, text)
@@ -123,7 +123,7 @@ func TestFrenchTypography(t *testing.T) {
 
 func TestEnglishTypography(t *testing.T) {
 	wrong := regexp.MustCompile(`'|"|\.\.\.|  |[—–«»!]|\s[:;?]`)
-	for key, text := range catalogues["en"] {
+	for key, text := range catalogues()["en"] {
 		if wrong.MatchString(text) {
 			t.Errorf("%s: %q in %q", key, wrong.FindString(text), text)
 		}
@@ -226,10 +226,10 @@ func leftmost(e ast.Expr) ast.Expr {
 
 func TestEveryKeyThatIsAskedForExists(t *testing.T) {
 	for key, file := range readSources(t).asked {
-		if _, ok := catalogues["fr"][key]; ok {
+		if _, ok := catalogues()["fr"][key]; ok {
 			continue
 		}
-		if _, ok := catalogues["fr"][key+".other"]; !ok {
+		if _, ok := catalogues()["fr"][key+".other"]; !ok {
 			t.Errorf("%s asks for %q", file, key)
 		}
 	}
@@ -237,7 +237,7 @@ func TestEveryKeyThatIsAskedForExists(t *testing.T) {
 
 func TestNoKeyIsUnused(t *testing.T) {
 	use := readSources(t)
-	for key := range catalogues["fr"] {
+	for key := range catalogues()["fr"] {
 		base := strings.TrimSuffix(strings.TrimSuffix(key, ".one"), ".other")
 		if use.literals[key] || use.literals[base] {
 			continue

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -21,7 +22,9 @@ var Languages = []string{"fr", "en"}
 //go:embed fr.json en.json
 var files embed.FS
 
-var catalogues = load()
+// catalogues are read when somebody has something to say: most processes of an
+// installation never do, and they start faster.
+var catalogues = sync.OnceValue(load)
 
 func load() map[string]map[string]string {
 	all := map[string]map[string]string{}
@@ -48,7 +51,7 @@ const (
 
 // WithLang makes ctx speak lang; an unknown language is the default one.
 func WithLang(ctx context.Context, lang string) context.Context {
-	if _, ok := catalogues[lang]; !ok {
+	if _, ok := catalogues()[lang]; !ok {
 		lang = Languages[0]
 	}
 	return context.WithValue(ctx, langKey, lang)
@@ -84,7 +87,7 @@ func Match(accept string) string {
 			quality, _ = strconv.ParseFloat(q, 64)
 		}
 		primary, _, _ := strings.Cut(strings.ToLower(tag), "-")
-		if _, ok := catalogues[primary]; ok && quality > bestQuality {
+		if _, ok := catalogues()[primary]; ok && quality > bestQuality {
 			best, bestQuality = primary, quality
 		}
 	}
@@ -110,9 +113,9 @@ func T(ctx context.Context, key string, args ...any) string {
 			texts[i] = fmt.Sprint(a)
 		}
 	}
-	text, ok := catalogues[lang][key]
+	text, ok := catalogues()[lang][key]
 	if !ok && len(args) > 0 {
-		text, ok = catalogues[lang][key+plural(lang, args[0])]
+		text, ok = catalogues()[lang][key+plural(lang, args[0])]
 	}
 	if !ok {
 		return key

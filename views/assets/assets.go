@@ -18,6 +18,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 //go:embed cancale.css cancale.js htmx.min.js favicon.svg icons.svg
@@ -29,14 +30,10 @@ type asset struct {
 	plain, zipped    []byte
 }
 
-var served = map[string]asset{}
-
-// icons are the drawings of icons.svg by name, without their prefix "i-".
-var icons = map[string]string{}
-
-var symbol = regexp.MustCompile(`<symbol id="i-([a-z]+)" viewBox="0 0 24 24">(.*?)</symbol>`)
-
-func init() {
+// served are the files by name. They are made ready by the first page: most
+// processes of an installation show none.
+var served = sync.OnceValue(func() map[string]asset {
+	ready := map[string]asset{}
 	for name, mime := range map[string]string{
 		"cancale.css": "text/css; charset=utf-8",
 		"cancale.js":  "text/javascript; charset=utf-8",
@@ -47,12 +44,21 @@ func init() {
 		if name == "cancale.css" {
 			data = minify(data)
 		}
-		served[name] = newAsset(name, mime, data)
+		ready[name] = newAsset(name, mime, data)
 	}
+	return ready
+})
+
+// icons are the drawings of icons.svg by name, without their prefix "i-".
+var icons = sync.OnceValue(func() map[string]string {
+	drawings := map[string]string{}
 	for _, m := range symbol.FindAllSubmatch(read("icons.svg"), -1) {
-		icons[string(m[1])] = string(m[2])
+		drawings[string(m[1])] = string(m[2])
 	}
-}
+	return drawings
+})
+
+var symbol = regexp.MustCompile(`<symbol id="i-([a-z]+)" viewBox="0 0 24 24">(.*?)</symbol>`)
 
 func read(name string) []byte {
 	data, err := files.ReadFile(name)
@@ -79,7 +85,7 @@ const Prefix = "/assets/"
 
 // Path is the address of a file: /assets/HASH/NAME.
 func Path(name string) string {
-	a, ok := served[name]
+	a, ok := served()[name]
 	if !ok {
 		panic(fmt.Sprintf("assets: no file %q", name)) // a mistake in a template
 	}
@@ -89,7 +95,7 @@ func Path(name string) string {
 // Icon is the drawing of an icon, to be put into an svg element with
 // viewBox="0 0 24 24".
 func Icon(name string) string {
-	drawing, ok := icons[name]
+	drawing, ok := icons()[name]
 	if !ok {
 		panic(fmt.Sprintf("assets: no icon %q", name)) // a mistake in a template
 	}
@@ -97,14 +103,14 @@ func Icon(name string) string {
 }
 
 // Size is how many bytes a browser that understands gzip loads for a file.
-func Size(name string) int { return len(served[name].zipped) }
+func Size(name string) int { return len(served()[name].zipped) }
 
 // Handler serves the files under Prefix. A file asked for under an old hash, by
 // a page from before an update, is served as it is now but not kept.
 func Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		hash, name, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, Prefix), "/")
-		a, ok := served[name]
+		a, ok := served()[name]
 		if !ok {
 			http.NotFound(w, r)
 			return

@@ -97,7 +97,7 @@ func TestMinifyLeavesTheMeaning(t *testing.T) {
 }
 
 func TestTheStyleSheetLosesNoRule(t *testing.T) {
-	before, after := string(read("cancale.css")), string(served["cancale.css"].plain)
+	before, after := string(read("cancale.css")), string(served()["cancale.css"].plain)
 	for _, mark := range []string{"{", "}"} {
 		if strings.Count(before, mark) != strings.Count(after, mark) {
 			t.Errorf("%d %s before, %d after", strings.Count(before, mark), mark, strings.Count(after, mark))
@@ -109,10 +109,10 @@ func TestTheStyleSheetLosesNoRule(t *testing.T) {
 }
 
 func TestEveryIconIsADrawing(t *testing.T) {
-	if len(icons) < 50 {
-		t.Fatalf("%d icons", len(icons))
+	if len(icons()) < 50 {
+		t.Fatalf("%d icons", len(icons()))
 	}
-	for name, drawing := range icons {
+	for name, drawing := range icons() {
 		if !strings.HasPrefix(drawing, "<path d=") || strings.Contains(drawing, "<script") {
 			t.Errorf("%s: %s", name, drawing)
 		}
