@@ -243,7 +243,7 @@ func (u *privateInstallation) services(l *listeners) []supervise.Service {
 func (u *privateInstallation) apacheConfig() apache.Config {
 	return apache.Config{
 		Bind: u.ports.bind.String(), HTTPPort: u.ports.http, HTTPSPort: u.ports.https, PanelURL: u.ports.url(),
-		// Logger: []string{supervise.Executable, "--data", u.Root, "logs"},
+		Logger: []string{supervise.Executable, "--data", u.Root, "logs"},
 	}
 }
 
