@@ -1,6 +1,7 @@
 package ftpd
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -41,7 +42,7 @@ func BenchmarkDownload(b *testing.B) {
 		d := c.data()
 		c.want(150, "RETR www/down")
 		for {
-			if _, err := d.Read(chunk); err == io.EOF {
+			if _, err := d.Read(chunk); errors.Is(err, io.EOF) {
 				break
 			}
 		}

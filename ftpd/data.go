@@ -263,7 +263,7 @@ type dataConn struct {
 func (d *dataConn) deadline() time.Time { return time.Now().Add(d.session.srv.limits.data) }
 
 // Read reads what is uploaded. Its io.EOF means that all has come; whatever
-// broke the upload off is an errInterrupted.
+// broke the upload off is an interruptedError.
 func (d *dataConn) Read(p []byte) (int, error) {
 	_ = d.SetReadDeadline(d.deadline())
 	n, err := d.TCPConn.Read(p)
@@ -282,13 +282,13 @@ func (d *dataConn) ended(err error) error {
 	s.mu.Unlock()
 	switch {
 	case aborted:
-		return errInterrupted{errAborted}
+		return interruptedError{errAborted}
 	case lost:
-		return errInterrupted{errLost}
+		return interruptedError{errLost}
 	case !errors.Is(err, io.EOF):
-		return errInterrupted{err}
+		return interruptedError{err}
 	case s.hungUp():
-		return errInterrupted{errLost}
+		return interruptedError{errLost}
 	}
 	return io.EOF
 }

@@ -314,16 +314,16 @@ func create(ctx *goftp.Context, p string, offset int64) (destination, error) {
 	return destination{upload, upload.File}, nil
 }
 
-// errInterrupted wraps what broke off an upload.
-type errInterrupted struct{ error }
+// interruptedError wraps what broke off an upload.
+type interruptedError struct{ error }
 
-func (e errInterrupted) Unwrap() error { return e.error }
+func (e interruptedError) Unwrap() error { return e.error }
 
 // receive takes the data and ends the file as it must be ended. A file that is
 // written in place loses what stood after the last byte when all has come.
 func (d destination) receive(data io.Reader) (int64, error) {
 	n, err := copyToFile(d.file, data)
-	_, interrupted := errors.AsType[errInterrupted](err)
+	_, interrupted := errors.AsType[interruptedError](err)
 	switch {
 	case d.upload == nil && err == nil:
 		var end int64

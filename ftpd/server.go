@@ -118,8 +118,7 @@ func (srv *server) serve(ctx context.Context) error {
 	case <-ctx.Done():
 		srv.stopping.Store(true)
 		_ = srv.cfg.Listener.Close()
-		<-ended
-		err = nil
+		err = <-ended
 	}
 	srv.stop()
 	if err != nil && !errors.Is(err, net.ErrClosed) {

@@ -108,7 +108,7 @@ func (e Entry) Owner() (uid, gid uint32) {
 // Links is the number of names of the file.
 func (e Entry) Links() uint64 {
 	if st, ok := e.Sys().(*syscall.Stat_t); ok {
-		return uint64(st.Nlink)
+		return uint64(st.Nlink) //nolint:unconvert // 32 bits on arm64
 	}
 	return 1
 }

@@ -1,10 +1,9 @@
 package jail
 
 import (
+	"crypto/rand"
 	"errors"
-	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"strings"
 	"time"
@@ -44,7 +43,7 @@ func (j *Jail) Create(name string) (*Upload, error) {
 	if isRoot(name) {
 		return nil, &fs.PathError{Op: "create", Path: name, Err: unix.EISDIR}
 	}
-	u := &Upload{jail: j, temp: fmt.Sprintf("%s%016x", tempPrefix, rand.Uint64())}
+	u := &Upload{jail: j, temp: tempPrefix + rand.Text()}
 	err := j.id.do(func() (err error) {
 		u.dir, u.name, err = j.parent(name)
 		if err != nil {
