@@ -320,7 +320,9 @@ func TestSuspendAndRemoveSite(t *testing.T) {
 		if back := must(st.ResumeSite(t.Context(), root, held.ID))(t); back.Off() || back.Held {
 			t.Errorf("%+v", back)
 		}
+		must(st.RemoveSite(t.Context(), root, held.ID))(t)
 		settle(t, node)
+		must(st.Sweep(t.Context()))(t)
 	})
 	t.Run("retried without a new wish", func(t *testing.T) {
 		after := must(st.RetrySite(t.Context(), root, site.ID))(t)
