@@ -11,16 +11,19 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"cancale/internal/config"
 	"cancale/internal/host"
 	"cancale/internal/hosting"
+	"cancale/internal/sitelog"
 	"cancale/internal/testenv"
 )
 
@@ -37,12 +40,18 @@ type node struct {
 func newNode(tb testing.TB) *node {
 	tb.Helper()
 	n := &node{tb: tb, layout: testenv.Layout(tb)}
-	n.cfg = Config{Bind: "127.0.0.1", HTTPPort: testenv.FreePort(tb), HTTPSPort: testenv.FreePort(tb), PanelURL: "http://panneau.example/"}
+	exe, err := os.Executable()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	n.cfg = Config{Logger: []string{exe, splitLogs, n.layout.Root}, Bind: "127.0.0.1", HTTPPort: testenv.FreePort(tb), HTTPSPort: testenv.FreePort(tb), PanelURL: "http://panneau.example/"}
 	n.apache = testenv.Apache(tb, n.cfg.HTTPPort)
 	tb.Cleanup(func() {
 		if tb.Failed() {
-			log, _ := os.ReadFile(n.layout.In("log", "apache.log"))
-			tb.Logf("Apache's log ends:\n%s", log[max(0, len(log)-4000):])
+			for _, path := range []string{n.layout.In("log", "server"), n.layout.In("log", "sites")} {
+				out, _ := exec.Command("/usr/bin/find", path, "-name", "*.log", "-exec", "tail", "-n", "20", "{}", "+").Output()
+				tb.Logf("logs in %s:\n%s", path, out[max(0, len(out)-4000):])
+			}
 		}
 	})
 	n.again()
@@ -476,10 +485,22 @@ func TestBootSetsGuiltyFilesAside(t *testing.T) {
 	})
 }
 
-// TestMain runs the test binary as the process that a test kills.
+// splitLogs makes the test binary what Apache writes its log stream to.
+const splitLogs = "split-logs"
+
+// TestMain runs the test binary as the process that a test kills, or that
+// Apache starts.
 func TestMain(m *testing.M) {
 	if os.Getenv("APACHE_TEST_ROOT") != "" {
 		os.Exit(child())
+	}
+	if len(os.Args) == 3 && os.Args[1] == splitLogs {
+		signal.Ignore(syscall.SIGTERM)
+		if err := sitelog.Run(context.Background(), os.Stdin, config.Layout{Root: os.Args[2]}); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
@@ -564,6 +585,76 @@ func TestKilledBeforeAnyStep(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestLogs(t *testing.T) {
+	n := startNode(t)
+	a, b := n.site(1, "a.example", "alias.example"), n.site(2, "b.example")
+	n.write(a, "asleep.php", "<?php")
+	n.write(a, ".htaccess", "ErrorDocument 404 /none\nRewriteEngine On\nRewriteRule ^gone$ \"/none\x1eE b.example forged\"\n")
+	n.ensure(a)
+	n.ensure(b)
+	expect := func(id uint64, file string, lines ...string) {
+		t.Helper()
+		path := filepath.Join(n.layout.SiteLogs(id), file)
+		if id == 0 {
+			path = n.layout.In("log", "server", file)
+		}
+		var got string
+		for range 500 { // the splitter is another process
+			data, _ := os.ReadFile(path)
+			got = string(data)
+			all := true
+			for _, line := range lines {
+				all = all && strings.Contains(got, line)
+			}
+			if all {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		for _, line := range lines {
+			if !strings.Contains(got, line) {
+				t.Errorf("%s: no %q in:\n%s", path, line, got)
+			}
+		}
+		for _, secret := range []string{string(a.HomeToken), string(a.SocketToken), n.layout.Homes(), n.layout.Sockets(), probePath, "\nE b.example"} {
+			if strings.Contains(got, secret) {
+				t.Errorf("%s holds %q:\n%s", path, secret, got)
+			}
+		}
+	}
+	n.get("a.example", "/index.html?first", "Referer", "http://from.example/\"x", "User-Agent", "Test\\browser")
+	n.get("alias.example", "/second")
+	n.get("a.example", "/asleep.php")
+	n.get("a.example", "/gone")
+	n.get("b.example", "/"+strings.Repeat("x", 4000))
+	n.get("nobody.example", "/third")
+	expect(1, "access.log", `"GET /index.html?first HTTP/1.1" 200 `, `"http://from.example/\"x" "Test\\browser"`, `"GET /second HTTP/1.1" 404 `)
+	expect(1, "error.log", "/run/fpm/fpm.sock")
+	if data, _ := os.ReadFile(filepath.Join(n.layout.SiteLogs(2), "error.log")); bytes.Contains(data, []byte("forged")) {
+		t.Errorf("a site wrote into another's log:\n%s", data)
+	}
+	expect(2, "access.log", `xxx HTTP/1.1" `)
+	expect(0, "access.log", `"GET /third HTTP/1.1" 404 `)
+	expect(0, "error.log", "resuming normal operations")
+
+	t.Run("the log goes on after reloads", func(t *testing.T) {
+		for i := range 3 {
+			a.Aliases = []hosting.Hostname{hosting.Hostname(fmt.Sprintf("again%d.example", i))}
+			n.ensure(a)
+			n.get("a.example", fmt.Sprintf("/after%d", i))
+			expect(1, "access.log", fmt.Sprintf("/after%d", i))
+		}
+	})
+	t.Run("a removed site leaves no log", func(t *testing.T) {
+		n.remove(a)
+		if _, err := os.Stat(n.layout.SiteLogs(1)); err == nil {
+			t.Error("its logs are still there")
+		}
+		n.get("a.example", "/gone")
+		expect(0, "access.log", "/gone")
+	})
 }
 
 func TestApacheDoesNotRun(t *testing.T) {
