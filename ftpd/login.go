@@ -106,7 +106,9 @@ func (s *session) loginFailed(err error) {
 		}
 		s.reply(530, "Login or password not accepted.")
 	default:
-		slog.Error("ftp login", slog.Any("error", err))
+		if s.ctx.Err() == nil {
+			slog.Error("ftp login", slog.Any("error", err))
+		}
 		s.dismiss(421, "The service does not answer, try again in a minute.")
 	}
 }

@@ -1,6 +1,7 @@
 package ftpd
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"net"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"cancale/internal/hosting"
 )
@@ -332,6 +335,31 @@ func TestConnectionLimits(t *testing.T) {
 	open[0].want(221, "QUIT")
 	open[0].ended()
 	eventually(t, "a place is free again", func() bool { return !refused("127.0.0.1") })
+}
+
+func TestNoDescriptorsLeft(t *testing.T) {
+	m := newMember(t, quick())
+	m.connect()
+	var limit unix.Rlimit
+	check(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
+	lowest, err := unix.Dup(0)
+	check(t, err)
+	check(t, unix.Close(lowest))
+	one := unix.Rlimit{Cur: uint64(lowest) + 1, Max: limit.Max} // for the client's end
+	check(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &one))
+	var before, after unix.Rusage
+	_ = unix.Getrusage(unix.RUSAGE_SELF, &before)
+	conn, dialErr := net.Dial("tcp", m.addr)
+	time.Sleep(time.Second)
+	_ = unix.Getrusage(unix.RUSAGE_SELF, &after)
+	check(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit))
+	check(t, dialErr)
+	defer conn.Close()
+	if spent := after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano(); spent > int64(500*time.Millisecond) {
+		t.Errorf("waiting for a descriptor took %v of the processor", time.Duration(spent))
+	}
+	c := &client{t, conn.(*net.TCPConn), bufio.NewReader(conn)}
+	c.reply(220)
 }
 
 func eventually(t *testing.T, what string, ok func() bool) {
