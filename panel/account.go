@@ -19,7 +19,7 @@ func (r *Request) acts() (*store.AccountRow, error) {
 		return nil, errChoose
 	}
 	if !r.Actor.CanIn(r.need, account.ID) {
-		return nil, hosting.Refuse(hosting.Forbidden, "", "error.forbidden")
+		return nil, errForbidden
 	}
 	return account, nil
 }
@@ -44,7 +44,7 @@ func (r *Request) chooseFirst(err error) error {
 // page's permission there is refused.
 func (r *Request) about(id hosting.AccountID) error {
 	if !r.Actor.CanIn(r.need, id) {
-		return hosting.Refuse(hosting.Forbidden, "", "error.forbidden")
+		return errForbidden
 	}
 	r.acting, r.switcher = id, nil
 	if r.Session.Account == id || r.unsafe() || r.partial() {

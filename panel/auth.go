@@ -21,8 +21,11 @@ func (r *Request) admit() error {
 	case r.need == hosting.SignedIn || r.Actor.Can(r.need):
 		return nil
 	}
-	return hosting.Refuse(hosting.Forbidden, "", "error.forbidden")
+	return errForbidden
 }
+
+// errForbidden says that the person's role does not allow it.
+var errForbidden = hosting.Refuse(hosting.Forbidden, "", "error.forbidden")
 
 // errSignIn says that the answer is the sign-in page.
 var errSignIn = hosting.Refuse(hosting.Unauthenticated, "", "error.sign_in")

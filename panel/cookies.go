@@ -40,7 +40,7 @@ func (r *Request) setCookie(name, value string, life time.Duration) {
 	if life < 0 {
 		maxAge = -1
 	}
-	r.echo.SetCookie(&http.Cookie{
+	r.echo.SetCookie(&http.Cookie{ //nolint:gosec // Secure follows the panel's own address: a browser drops it under http
 		Name:     r.srv.cookieName(name),
 		Value:    value,
 		Path:     "/",

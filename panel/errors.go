@@ -26,9 +26,9 @@ func (f *failure) Error() string { return strconv.Itoa(f.status) + ": " + f.why 
 // kindPages is the one table from what a refusal is to how the web says it.
 var kindPages = map[hosting.Kind]failure{
 	hosting.Internal:        {status: http.StatusInternalServerError, page: views.PageInternal},
-	hosting.Invalid:         {status: http.StatusUnprocessableEntity, page: views.PageInternal},
-	hosting.Conflict:        {status: http.StatusConflict, page: views.PageInternal},
-	hosting.OverLimit:       {status: http.StatusConflict, page: views.PageInternal},
+	hosting.Invalid:         {status: http.StatusUnprocessableEntity, page: views.PageRefused},
+	hosting.Conflict:        {status: http.StatusConflict, page: views.PageRefused},
+	hosting.OverLimit:       {status: http.StatusConflict, page: views.PageRefused},
 	hosting.NotFound:        {status: http.StatusNotFound, page: views.PageNotFound},
 	hosting.Forbidden:       {status: http.StatusForbidden, page: views.PageForbidden},
 	hosting.Unauthenticated: {status: http.StatusForbidden, page: views.PageForbidden},
@@ -87,7 +87,14 @@ func (s *server) fail(c echo.Context, err error) {
 		c.Response().Header().Set("HX-Reswap", "none")
 	}
 	params := views.ErrorParams{Kind: f.page, Back: r.backFrom(f)}
-	if f.status >= http.StatusInternalServerError {
+	switch f.page {
+	case views.PageRefused:
+		params.Refusal = hosting.FieldErrors(err)[""]
+	case views.PageForbidden:
+		if refusal, ok := errors.AsType[*hosting.Error](err); ok && refusal.Message.Key != errForbidden.Message.Key {
+			params.Refusal = refusal.Message
+		}
+	case views.PageInternal, views.PageDown:
 		params.RequestID = requestID(c)
 	}
 	if err := r.render(f.status, views.ErrorPage(r.guestShell(), params)); err != nil {
@@ -109,12 +116,14 @@ func (r *Request) backFrom(f failure) string {
 	return localPath(r.echo.Request().URL.RequestURI())
 }
 
+// logFailure writes why something that a request wanted could not be done.
 func (s *server) logFailure(c echo.Context, what string, err error) {
 	level := slog.LevelError
 	if errors.Is(err, context.Canceled) {
 		level = slog.LevelDebug // the person went away
 	}
-	s.log.LogAttrs(c.Request().Context(), level, what,
+	s.log.LogAttrs(c.Request().Context(), level, "failure",
+		slog.String("what", what),
 		slog.String("id", requestID(c)),
 		slog.String("method", c.Request().Method),
 		slog.String("route", c.Path()),

@@ -47,15 +47,3 @@ func (r *Request) state(allowed ...hosting.State) hosting.State {
 	}
 	return ""
 }
-
-// order is the name that the store knows a column by.
-func order(sort string, columns map[string]string) string {
-	column, descending := strings.CutPrefix(sort, "-")
-	if name, ok := columns[column]; ok {
-		column = name
-	}
-	if descending {
-		return "-" + column
-	}
-	return column
-}

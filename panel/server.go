@@ -68,7 +68,7 @@ type server struct {
 // Run serves the panel on the listener until ctx ends, then lets requests
 // under way finish.
 func Run(ctx context.Context, conf Config) error {
-	s, err := newServer(conf)
+	s, err := newServer(conf) //nolint:contextcheck // what answers a request has that request's context
 	if err != nil {
 		return err
 	}

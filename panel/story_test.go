@@ -2,6 +2,7 @@ package panel
 
 import (
 	"encoding/json"
+	"html"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"cancale/internal/config"
 	"cancale/internal/hosting"
+	"cancale/internal/i18n"
 	"cancale/internal/store"
 	"cancale/views/assets"
 )
@@ -127,6 +129,27 @@ func TestSomebodyOfTheTeamActsForAnAssociation(t *testing.T) {
 	}
 }
 
+func TestWhatTheTeamSuspendedTheTeamResumes(t *testing.T) {
+	w := newWorld(t)
+	page := "/sites/" + number(w.site.ID)
+	b := w.as(technician)
+	b.get(page)
+	if p := b.post(page + "/suspend"); p.header.Get("Location") != page {
+		t.Fatal(p.status, p.text("main"))
+	}
+	o := w.as(owner)
+	if p := o.get(page); p.doc.Find(`form[action="`+page+`/resume"]`).Length() != 0 {
+		t.Error("the member is offered to resume it")
+	}
+	if p := o.post(page + "/resume"); p.status != http.StatusForbidden || !strings.Contains(p.text("main"), w.site.Host.Unicode()) {
+		t.Errorf("the member resumes it: %d %s", p.status, p.text("main"))
+	}
+	b.get(page)
+	if p := b.post(page + "/resume"); p.header.Get("Location") != page {
+		t.Error(p.status)
+	}
+}
+
 func TestTheLastOwnerStays(t *testing.T) {
 	w := newWorld(t)
 	b := w.as(owner)
@@ -208,8 +231,8 @@ func TestPlansAndPersonsInTheAdministration(t *testing.T) {
 	}
 	self := "/admin/persons/" + number(w.people[admin].ID)
 	b.get(self)
-	if p := b.post(self + "/disable"); p.status != http.StatusConflict {
-		t.Errorf("disabling oneself: %d", p.status)
+	if p := b.post(self + "/disable"); p.status != http.StatusConflict || !strings.Contains(p.body, html.EscapeString(i18n.Text("fr", "person.oneself"))) {
+		t.Errorf("disabling oneself: %d %s", p.status, p.text("main"))
 	}
 	b.post(self, "email", "administrator@asso.example", "name", "A", "role", "").refusedAt(t, "role")
 	for query, want := range map[string]string{"?role=technician": "tech@asso.example", "?state=invited": "tech@asso.example", "?role=member": "owner@asso.example", "?q=webm": "webmaster@asso.example"} {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -102,7 +103,7 @@ func newWorldAt(t testing.TB, scheme string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // it must outlive t.Context for the clean-up
+	ctx, cancel := context.WithCancel(context.Background()) // t.Context ends before the clean-up
 	var running sync.WaitGroup
 	running.Go(func() {
 		if err := w.srv.run(ctx); err != nil {
@@ -237,9 +238,7 @@ func (w *world) as(name string) *browser {
 
 func (b *browser) do(req *http.Request) *page {
 	b.w.t.Helper()
-	for name, values := range b.header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, b.header)
 	resp, err := b.client.Do(req)
 	b.w.must(err)
 	defer func() { _ = resp.Body.Close() }()

@@ -60,9 +60,10 @@ type InvitationForm struct {
 //	templ ErrorPage(pub Public, p ErrorParams)
 type ErrorParams struct {
 	Kind      ErrorKind
-	RequestID string        // for 500
-	Wait      time.Duration // for TooMany
-	Back      string        // where to go back to, "" for the home
+	Refusal   hosting.Message // why, when there is more to say than the kind does
+	RequestID string          // for 500
+	Wait      time.Duration   // for TooMany
+	Back      string          // where to go back to, "" for the home
 }
 
 // ErrorKind chooses the text of an error page.
@@ -77,6 +78,7 @@ const (
 	PageMethod    ErrorKind = "method"      // 405
 	PageTooLarge  ErrorKind = "too_large"   // 413
 	PageDown      ErrorKind = "unavailable" // 503
+	PageRefused   ErrorKind = "refused"     // 409 or 422, a button that cannot be followed as things are
 )
 
 // kind chooses the texts of the page.
