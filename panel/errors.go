@@ -87,20 +87,23 @@ func (s *server) fail(c echo.Context, err error) {
 		c.Response().Header().Set("HX-Reswap", "none")
 	}
 	params := views.ErrorParams{Kind: f.page, Back: r.backFrom(f)}
-	switch f.page {
-	case views.PageRefused:
-		params.Refusal = hosting.FieldErrors(err)[""]
-	case views.PageForbidden:
-		if refusal, ok := errors.AsType[*hosting.Error](err); ok && refusal.Message.Key != errForbidden.Message.Key {
-			params.Refusal = refusal.Message
-		}
-	case views.PageInternal, views.PageDown:
+	params.Refusal = refusalOf(f, err)
+	if f.status >= http.StatusInternalServerError {
 		params.RequestID = requestID(c)
 	}
 	if err := r.render(f.status, views.ErrorPage(r.guestShell(), params)); err != nil {
 		s.logFailure(c, "error page", err)
 		_ = c.NoContent(f.status)
 	}
+}
+
+// refusalOf is what an error page says besides its usual text.
+func refusalOf(f failure, err error) hosting.Message {
+	said := hosting.FieldErrors(err)[""]
+	if f.page == views.PageRefused || f.page == views.PageForbidden && said.Key != errForbidden.Message.Key {
+		return said
+	}
+	return hosting.Message{}
 }
 
 // backFrom is where the person of an error page may want to go back to.
