@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -91,17 +92,16 @@ func TestAssociationInTheBrowser(t *testing.T) {
 	member.click("input[type=submit]")
 	member.visit(blog + "wp-admin/install.php?language=fr_FR")
 	member.sees("Titre du site")
-	// Not typed: WordPress' own scripts move the focus while one types.
-	member.set("#weblog_title", "Le blog de la baie")
-	member.set("#user_login", "yann")
-	member.set("#pass1", "un-autre-bol-de-cidre")
-	member.set("#admin_email", "yann@souffle.example")
+	member.fill("weblog_title", "Le blog de la baie")
+	member.fill("user_name", "yann")
+	member.fill("admin_password", "un-autre-bol-de-cidre")
+	member.fill("admin_email", "yann@souffle.example")
 	member.click("#submit")
 	member.sees("Quel succès")
 
 	member.visit(blog + "wp-login.php")
-	member.set("#user_login", "yann")
-	member.set("#user_pass", "un-autre-bol-de-cidre")
+	member.fill("log", "yann")
+	member.fill("pwd", "un-autre-bol-de-cidre")
 	member.click("#wp-submit")
 	member.sees("Tableau de bord")
 	member.visit(blog + "wp-admin/options-permalink.php")
@@ -271,17 +271,20 @@ func (p *person) visit(address string) {
 	p.run("visit "+address, chromedp.Navigate(address))
 }
 
-// fill types into the field of that name.
+// fill types into the field of that name, again when a script of the page took
+// the focus away meanwhile.
 func (p *person) fill(name, value string) {
 	p.t.Helper()
 	field := chromedp.CSS(fmt.Sprintf("[name=%q]", name))
-	p.run("fill "+name, chromedp.WaitVisible(field), chromedp.Clear(field), chromedp.SendKeys(field, value))
-}
-
-// set gives a field a value without typing.
-func (p *person) set(selector, value string) {
-	p.t.Helper()
-	p.run("set "+selector, chromedp.SetValue(chromedp.CSS(selector), value))
+	p.run("find "+name, chromedp.WaitVisible(field))
+	for range 5 {
+		p.read("empty "+name, chromedp.Evaluate[string](fmt.Sprintf("document.querySelector('[name=%q]').value = ''", name)))
+		p.run("fill "+name, chromedp.SendKeys(field, value))
+		if p.read(name, chromedp.Value(field)) == value {
+			return
+		}
+	}
+	p.fail("fill "+name, errors.New("the field does not keep what is typed"))
 }
 
 // choose clicks something that leads nowhere.
