@@ -293,6 +293,9 @@ func TestUp(t *testing.T) {
 		if err != nil || !bytes.HasSuffix(bytes.TrimSpace(log), []byte("Shutdown complete")) {
 			t.Errorf("MariaDB did not end in order: %v", err)
 		}
+		if strings.Contains(next.stderr.String(), "does not stop") {
+			t.Errorf("something had to be killed: %s", &next.stderr)
+		}
 		if next.cmd.ProcessState.ExitCode() != 0 {
 			t.Errorf("it ended with %v: %s", next.cmd.ProcessState, &next.stderr)
 		}

@@ -20,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -42,14 +43,52 @@ const (
 	maxRecord = 16 << 10    // longer ones are cut
 )
 
-// Run splits the stream until it ends. A signal does not end it: Apache tells
-// the program of its last configuration to go while old processes still write.
+// Run splits the stream until it ends. When r is a file that takes deadlines
+// and ctx ends, what is in the pipe by then is the last of it.
 func Run(ctx context.Context, r io.Reader, layout config.Layout) error {
 	if f, ok := r.(*os.File); ok {
-		_, _ = unix.FcntlInt(f.Fd(), unix.F_SETPIPE_SZ, pipeSize) // a wish only
+		p, err := newPipe(f)
+		if err != nil {
+			return fmt.Errorf("sitelog: %w", err)
+		}
+		defer context.AfterFunc(ctx, p.last)()
+		r = p
 	}
 	s := newSplitter(layout, limits{})
-	return s.run(ctx, r)
+	return s.run(context.WithoutCancel(ctx), r)
+}
+
+// pipe is a stream whose writer never closes it.
+type pipe struct {
+	*os.File
+	raw syscall.RawConn
+}
+
+func newPipe(f *os.File) (pipe, error) {
+	raw, err := f.SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) {
+			_, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeSize) // a wish only
+		})
+	}
+	return pipe{f, raw}, err
+}
+
+// last makes what is in the pipe now its end.
+func (p pipe) last() { _ = p.SetReadDeadline(time.Unix(1, 0)) }
+
+// Read reads from the pipe; after last, only what is there.
+func (p pipe) Read(b []byte) (int, error) {
+	n, err := p.File.Read(b)
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return n, err
+	}
+	// The deadline keeps the runtime from reading; the file does not block.
+	controlErr := p.raw.Control(func(fd uintptr) { n, err = unix.Read(int(fd), b) })
+	if controlErr != nil || n <= 0 || err != nil {
+		return 0, io.EOF
+	}
+	return n, nil
 }
 
 // splitter is the state of one stream.

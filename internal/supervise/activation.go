@@ -359,9 +359,11 @@ func (a *activator) wait(x *activated, r *run, out *programLog) {
 	x.run = nil
 	switch {
 	case r.wanted:
+		x.failures = 0
 	case time.Since(r.began) < brokenWithin:
 		a.failed(x, addLine(errors.New(r.cmd.ProcessState.String()), out.tail))
 	default:
+		x.failures = 0
 		a.cfg.Log.Warn("program ended", slog.String("program", x.Name), slog.String("cause", r.cmd.ProcessState.String()))
 	}
 	if a.closed {
