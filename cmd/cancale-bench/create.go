@@ -20,6 +20,8 @@ func (in *installation) createSites(ctx context.Context, n int) error {
 	if err := json.Unmarshal(text, &cfg); err != nil {
 		return err
 	}
+	// The file holds the paths as the daemons see them; here is outside.
+	cfg.Socket, cfg.AgentSocket = in.layout.MariaDBSocket(), in.layout.AgentSocket()
 	st, err := store.Open(ctx, cfg)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
 	"cancale/internal/config"
@@ -153,6 +154,7 @@ func (b *bareFPM) cold(ctx context.Context) (time.Duration, error) {
 	b.cmd = exec.CommandContext(ctx, "/usr/sbin/php-fpm8.2", "-F", "-y", filepath.Join(b.dir, "pool.conf"))
 	b.cmd.Env = []string{"FPM_SOCKETS=" + b.socket + "=3"}
 	b.cmd.ExtraFiles = []*os.File{b.listener}
+	b.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := b.cmd.Start(); err != nil {
 		return 0, err
 	}
@@ -160,10 +162,11 @@ func (b *bareFPM) cold(ctx context.Context) (time.Duration, error) {
 	return time.Since(start), err
 }
 
-// stop kills the master, so that it leaves its socket alone.
+// stop kills the master and its workers, who would go on answering; killed, it
+// leaves its socket alone.
 func (b *bareFPM) stop() {
 	if b.cmd != nil && b.cmd.Process != nil {
-		_ = b.cmd.Process.Kill() // ended already
+		_ = syscall.Kill(-b.cmd.Process.Pid, syscall.SIGKILL) // ended already
 		_ = b.cmd.Wait()         // killed, so never nil
 		b.cmd = nil
 	}
