@@ -167,7 +167,7 @@ func (b *bareFPM) cold(ctx context.Context) (time.Duration, error) {
 func (b *bareFPM) stop() {
 	if b.cmd != nil && b.cmd.Process != nil {
 		_ = syscall.Kill(-b.cmd.Process.Pid, syscall.SIGKILL) // ended already
-		_ = b.cmd.Wait()         // killed, so never nil
+		_ = b.cmd.Wait()                                      // killed, so never nil
 		b.cmd = nil
 	}
 }
