@@ -124,7 +124,7 @@ func (u *privateInstallation) run(ctx context.Context) error {
 	} else if n > 0 {
 		slog.InfoContext(ctx, "processes of an earlier run ended", slog.Int("processes", n))
 	}
-	listeners, err := u.ports.open()
+	listeners, err := u.ports.open(ctx)
 	if err != nil {
 		return err
 	}

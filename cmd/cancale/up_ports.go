@@ -86,11 +86,11 @@ type listeners struct {
 }
 
 // open opens every port, and notes the numbers of those that could be any.
-func (p *ports) open() (*listeners, error) {
+func (p *ports) open(ctx context.Context) (*listeners, error) {
 	l := &listeners{}
 	for _, f := range portFlags {
 		number := f.of(p)
-		listener, err := net.Listen("tcp", net.JoinHostPort(p.bind.String(), strconv.Itoa(*number)))
+		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(p.bind.String(), strconv.Itoa(*number)))
 		if err != nil {
 			l.close()
 			return nil, p.refuse(err, f.name, *number)

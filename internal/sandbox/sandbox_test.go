@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -108,7 +110,7 @@ func TestTheProgramHasNoPrivilege(t *testing.T) {
 		key, value, _ := strings.Cut(line, ":")
 		got[key] = strings.Join(strings.Fields(value), " ")
 	}
-	id := fmt.Sprint(testUID)
+	id := strconv.Itoa(testUID)
 	all := strings.Join([]string{id, id, id, id}, " ")
 	none := "0000000000000000"
 	for key, want := range map[string]string{

@@ -51,7 +51,7 @@ func newBench(t testing.TB, idle time.Duration) *bench {
 	if os.Getuid() != 0 {
 		t.Fatal("sandboxes are made by root: run the tests as root")
 	}
-	dir, err := os.MkdirTemp("", "cancale-test-")
+	dir, err := os.MkdirTemp("", "cancale-test-") //nolint:usetesting // a socket's path must be short
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,7 @@ func place(dir, fd int, name string) (fileID, error) {
 	if err := unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return fileID{}, err
 	}
-	return fileID{uint64(st.Dev), st.Ino}, nil
+	return fileID{st.Dev, st.Ino}, nil
 }
 
 // identify is the file that has a name now; zero when there is none.
@@ -72,7 +72,7 @@ func identify(path string) fileID {
 	if err := unix.Lstat(path, &st); err != nil {
 		return fileID{}
 	}
-	return fileID{uint64(st.Dev), st.Ino}
+	return fileID{st.Dev, st.Ino}
 }
 
 // writeFile replaces a file in one step. gid may be 0.
