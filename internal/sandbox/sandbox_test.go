@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
