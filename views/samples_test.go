@@ -57,8 +57,10 @@ func samples() []sample {
 	guest := Public{CSRF: session, Path: "/signin"}
 
 	site := func(id hosting.SiteID, host string, state hosting.State, change func(*hosting.Site)) hosting.Site {
-		s := hosting.Site{ID: id, AccountID: 12, Host: hosting.Hostname(host), DocumentRoot: "www", PHP: "8.2", CreatedAt: now.AddDate(-2, 0, 0),
-			Sync: hosting.Sync{Generation: 3, Observed: 3, State: state, ChangedAt: now.Add(-26 * time.Hour)}}
+		s := hosting.Site{
+			ID: id, AccountID: 12, Host: hosting.Hostname(host), DocumentRoot: "www", PHP: "8.2", CreatedAt: now.AddDate(-2, 0, 0),
+			Sync: hosting.Sync{Generation: 3, Observed: 3, State: state, ChangedAt: now.Add(-26 * time.Hour)},
+		}
 		if state == hosting.Pending || state == hosting.Applying || state == hosting.Removing {
 			s.Sync.Observed = 2
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -201,7 +202,7 @@ func (in *installation) measurePanel(ctx context.Context, n int) error {
 		return false
 	})
 	if page == "" {
-		return fmt.Errorf("no link to a site in the list of all sites")
+		return errors.New("no link to a site in the list of all sites")
 	}
 	times = times[:0]
 	for range pageRequests {

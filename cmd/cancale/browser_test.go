@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -158,7 +159,7 @@ var firstLink = regexp.MustCompile(`https?://\S+/invitation/\S+`)
 // and gives the link for the first administrator if one was printed.
 func (in *installation) start(t *testing.T) string {
 	t.Helper()
-	port := func(n int) string { return fmt.Sprint(n) }
+	port := func(n int) string { return strconv.Itoa(n) }
 	panelPort := "0"
 	if u, err := url.Parse(in.panel); err == nil && u.Port() != "" {
 		panelPort = u.Port()
@@ -188,10 +189,10 @@ func (in *installation) start(t *testing.T) string {
 			break
 		}
 	}
-	in.done = make(chan error, 1)
+	in.done = make(chan exit, 1)
 	go func() {
 		_, _ = io.Copy(io.Discard, out) // until up ends
-		in.done <- in.up.Wait()
+		in.done <- exit{in.up.Wait()}
 	}()
 	status, err := exec.Command(in.bin, "--data", in.data, "status", "--wait", "60s", "--json").Output()
 	if err != nil {

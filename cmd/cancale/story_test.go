@@ -99,9 +99,12 @@ var theStage stageKey
 type stage struct {
 	data string
 	up   *exec.Cmd
-	done chan error // of up
+	done chan exit // of up
 	jar  *cookiejar.Jar
 }
+
+// exit is how a process ended.
+type exit struct{ err error }
 
 func on(ts *testscript.TestScript) *stage {
 	s, ok := ts.Value(theStage).(*stage)
@@ -131,8 +134,8 @@ func up(ts *testscript.TestScript, _ bool, args []string) {
 	s.up.Stdout, s.up.Stderr = log, log
 	s.up.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	ts.Check(s.up.Start())
-	s.done = make(chan error, 1)
-	go func() { s.done <- s.up.Wait() }()
+	s.done = make(chan exit, 1)
+	go func() { s.done <- exit{s.up.Wait()} }()
 	ts.Defer(func() { s.stop() })
 	status := ready(ts)
 	ts.Setenv("HTTP_PORT", strconv.Itoa(status.HTTPPort))
@@ -147,8 +150,8 @@ func ready(ts *testscript.TestScript) config.Status {
 	asked := make(chan error, 1)
 	go func() { asked <- ts.Exec("cancale", "status", "--wait", startLimit.String(), "--json") }()
 	select {
-	case err := <-s.done:
-		ts.Fatalf("up ended before it was ready: %v\n%s", err, ts.ReadFile("up.log"))
+	case end := <-s.done:
+		ts.Fatalf("up ended before it was ready: %v\n%s", end.err, ts.ReadFile("up.log"))
 	case err := <-asked:
 		if err != nil {
 			ts.Fatalf("not ready: %v\n%s", err, ts.ReadFile("up.log"))
@@ -180,10 +183,10 @@ func down(ts *testscript.TestScript, _ bool, _ []string) {
 	s := on(ts)
 	ts.Check(s.up.Process.Signal(syscall.SIGINT))
 	select {
-	case err := <-s.done:
+	case end := <-s.done:
 		s.up = nil
-		if err != nil {
-			ts.Fatalf("up ended with %v\n%s", err, ts.ReadFile("up.log"))
+		if end.err != nil {
+			ts.Fatalf("up ended with %v\n%s", end.err, ts.ReadFile("up.log"))
 		}
 	case <-time.After(stopLimit):
 		ts.Fatalf("up still runs after %v\n%s", stopLimit, ts.ReadFile("up.log"))

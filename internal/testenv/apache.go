@@ -185,7 +185,7 @@ func (s *ApacheServer) Memory(tb testing.TB) int64 {
 			continue // ended meanwhile
 		}
 		var kb int64
-		for _, line := range strings.Split(string(rollup), "\n") {
+		for line := range strings.SplitSeq(string(rollup), "\n") {
 			if _, err := fmt.Sscanf(line, "Pss: %d kB", &kb); err == nil {
 				total += kb << 10
 			}

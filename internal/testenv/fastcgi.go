@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"strings"
 	"testing"
@@ -67,9 +68,7 @@ func request(script string, env map[string]string) []byte {
 	all := map[string]string{
 		"SCRIPT_FILENAME": script, "REQUEST_METHOD": "GET", "SERVER_PROTOCOL": "HTTP/1.1", "GATEWAY_INTERFACE": "CGI/1.1",
 	}
-	for k, v := range env {
-		all[k] = v
-	}
+	maps.Copy(all, env)
 	for k, v := range all {
 		params.Write([]byte{byte(len(k)), byte(len(v))}) // both shorter than 128
 		params.WriteString(k + v)

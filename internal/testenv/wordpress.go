@@ -60,12 +60,11 @@ func downloadPackages(dir string, names []string) error {
 		cmd.Dir = dir
 		return cmd.CombinedOutput()
 	}
-	out, err := download()
-	if err != nil { // a machine whose package lists are missing or old
+	if _, err := download(); err != nil { // a machine whose package lists are missing or old
 		if update, updateErr := exec.Command("/usr/bin/apt-get", "update", "-q").CombinedOutput(); updateErr != nil {
 			return fmt.Errorf("apt-get update: %w: %s", updateErr, update)
 		}
-		if out, err = download(); err != nil {
+		if out, err := download(); err != nil {
 			return fmt.Errorf("apt-get download: %w: %s", err, out)
 		}
 	}

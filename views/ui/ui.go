@@ -9,6 +9,7 @@ package ui
 import (
 	"context"
 	"html"
+	"maps"
 	"strings"
 	"time"
 
@@ -91,9 +92,7 @@ func (in Input) described(more ...string) templ.Attributes {
 	if in.Autocomplete != "" {
 		attrs["autocomplete"] = in.Autocomplete
 	}
-	for name, value := range in.Attrs {
-		attrs[name] = value
-	}
+	maps.Copy(attrs, in.Attrs)
 	return attrs
 }
 

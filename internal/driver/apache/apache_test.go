@@ -695,8 +695,8 @@ func TestEveryNewConnectionGetsTheNewVersion(t *testing.T) {
 		if err := busy.Start(); err != nil {
 			t.Fatal(err)
 		}
-		defer busy.Wait() //nolint:errcheck // it is killed
-		defer busy.Process.Kill()
+		defer busy.Wait()         //nolint:errcheck // it is killed
+		defer busy.Process.Kill() //nolint:errcheck // it may have ended
 	}
 	for round := range 5 {
 		site.Host = hosting.Hostname(fmt.Sprintf("round%d.example", round))

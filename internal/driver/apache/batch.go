@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -126,7 +127,7 @@ func (d *Driver) refuseBad(ctx context.Context, wanted []*request) {
 		if len(part) == 0 {
 			return
 		}
-		err := check(ctx, append(admitted[:len(admitted):len(admitted)], part...))
+		err := check(ctx, append(slices.Clip(admitted), part...))
 		switch {
 		case err == nil:
 			admitted = append(admitted, part...)

@@ -16,6 +16,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -137,7 +138,7 @@ func (d *Driver) setAside(ctx context.Context, refusal error) error {
 		if len(part) == 0 {
 			return nil
 		}
-		err := d.checkFiles(ctx, append(good[:len(good):len(good)], part...))
+		err := d.checkFiles(ctx, append(slices.Clip(good), part...))
 		switch {
 		case err == nil:
 			good = append(good, part...)
