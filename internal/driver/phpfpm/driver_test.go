@@ -181,13 +181,12 @@ func TestPHPRunsWithItsSettings(t *testing.T) {
 	b.ensure(b.site)
 	b.unchanged(b.site)
 	b.script("settings.php", `<?php
-$keys = ['open_basedir', 'memory_limit', 'session.save_path', 'upload_tmp_dir', 'error_log', 'log_errors', 'display_errors', 'ffi.enable', 'enable_dl',
+$keys = ['memory_limit', 'session.save_path', 'upload_tmp_dir', 'error_log', 'log_errors', 'display_errors', 'ffi.enable', 'enable_dl',
 	'mysqli.allow_local_infile', 'mysqli.default_socket', 'pdo_mysql.default_socket', 'date.timezone', 'upload_max_filesize', 'post_max_size',
 	'opcache.memory_consumption', 'opcache.validate_permission', 'opcache.validate_root', 'opcache.restrict_api', 'opcache.revalidate_freq',
 	'mail.force_extra_parameters', 'session.gc_probability'];
 foreach ($keys as $k) echo "$k=", ini_get($k), "\n";
 ini_set('memory_limit', '1G'); echo "memory_limit=", ini_get('memory_limit'), "\n";
-ini_set('open_basedir', '/'); echo "open_basedir=", ini_get('open_basedir'), "\n";
 echo "uid=", posix_getuid(), " gid=", posix_getgid(), " groups=", implode(',', posix_getgroups()), "\n";
 echo "opcache=", opcache_get_status(false)['opcache_enabled'] ? 'on' : 'off', " ", opcache_get_status(false)['memory_usage']['free_memory'] > 32 << 20 ? 'roomy' : 'small', "\n";
 echo "env=", getenv('HOME'), " ", getenv('TMPDIR'), " ", getenv('CANCALE_INSTANCE') === false ? 'clean' : 'leaks', "\n";
@@ -195,8 +194,7 @@ foreach (['mysqli', 'gd', 'intl', 'mbstring', 'xml', 'curl', 'zip'] as $e) if (!
 session_start(); $_SESSION['a'] = 1; session_write_close(); echo "sessions=", count(glob('/srv/site/sessions/sess_*')), "\n";
 error_log('a line'); echo "log=", trim(substr(file_get_contents('/srv/site/tmp/php_errors.log'), -7)), "\n";
 `)
-	want := strings.ReplaceAll(`open_basedir=/srv/site:/tmp
-memory_limit=128M
+	want := strings.ReplaceAll(`memory_limit=128M
 session.save_path=/srv/site/sessions
 upload_tmp_dir=/srv/site/tmp
 error_log=/srv/site/tmp/php_errors.log
@@ -218,7 +216,6 @@ opcache.revalidate_freq=0
 mail.force_extra_parameters=-fweb@www.example.org
 session.gc_probability=1
 memory_limit=128M
-open_basedir=/srv/site:/tmp
 uid=UID gid=UID groups=
 opcache=on roomy
 env=/srv/site /srv/site/tmp clean
