@@ -191,12 +191,12 @@ func (s *server) siteState(r *Request, site hosting.Site) views.SiteParams {
 		Now:      r.now,
 		CanWrite: r.Actor.CanIn(hosting.SitesWrite, site.AccountID),
 		CanRun:   r.Actor.CanIn(hosting.SitesRun, site.AccountID),
+		CanFTP:   r.Actor.CanIn(hosting.FTPWrite, site.AccountID),
 	}
 }
 
 func (s *server) siteParams(r *Request, site hosting.Site) (views.SiteParams, error) {
 	params := s.siteState(r, site)
-	params.CanFTP = r.Actor.CanIn(hosting.FTPWrite, site.AccountID)
 	params.CanBases = r.Actor.CanIn(hosting.DatabasesWrite, site.AccountID)
 	bases, _, err := s.store.Databases(r.Context(), r.Actor.Scope(hosting.DatabasesRead).Only(site.AccountID),
 		store.DatabaseFilter{Account: site.AccountID, Page: 1, PerPage: perPage, Sort: "name"})
