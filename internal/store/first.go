@@ -18,7 +18,7 @@ func (s *Store) InviteFirst(ctx context.Context, actor hosting.Actor) (Invitatio
 	if err != nil || settled {
 		return invitation, err
 	}
-	err = s.write(ctx, actor, "person.invite_first", func(t *tx) error {
+	err = s.write(ctx, actor, "person.invite", func(t *tx) error {
 		invitation = Invitation{}
 		if err := t.allowPlatform(hosting.AdminPersons); err != nil {
 			return err
@@ -36,17 +36,16 @@ func (s *Store) InviteFirst(ctx context.Context, actor hosting.Actor) (Invitatio
 		case administered:
 			return errSettled
 		}
-		if !present {
+		if present {
+			t.note(0, string(person.Email), nil, nil)
+		} else {
 			spec := hosting.PersonSpec{Email: hosting.FirstEmail, Role: hosting.Administrator}
-			if person, err = t.createPerson(spec, nil, ""); err != nil {
+			if person, err = t.createPerson(spec, nil, ""); err != nil { // which notes it
 				return err
 			}
 		}
-		if invitation, err = t.invite(person); err != nil {
-			return err
-		}
-		t.note(0, string(person.Email), nil, invitation)
-		return nil
+		invitation, err = t.invite(person)
+		return err
 	})
 	if errors.Is(err, errSettled) {
 		err = nil
