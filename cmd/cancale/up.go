@@ -142,7 +142,12 @@ func (u *privateInstallation) run(ctx context.Context) error {
 	if err := u.startDatabase(ctx); err != nil {
 		return err
 	}
-	if err := u.sup.Start(ctx, u.services(listeners)...); err != nil {
+	// Apache first: the agent begins by sweeping what is half-written in the
+	// directories that a start of Apache writes to.
+	if err := u.sup.Start(ctx, u.apacheService(listeners)); err != nil {
+		return err
+	}
+	if err := u.sup.Start(ctx, u.daemons(listeners)...); err != nil {
 		return err
 	}
 	if err := u.sup.Armed(ctx); err != nil {
@@ -206,8 +211,8 @@ func daemonEnv() []string {
 	return env
 }
 
-// services are the daemons besides MariaDB.
-func (u *privateInstallation) services(l *listeners) []supervise.Service {
+// daemons are our own.
+func (u *privateInstallation) daemons(l *listeners) []supervise.Service {
 	own := func(name string, uid uint32, files ...*os.File) supervise.Service {
 		return supervise.Service{
 			Name: name, Path: supervise.Executable, Args: []string{"--data", u.Root, name}, Env: daemonEnv(),
@@ -220,8 +225,12 @@ func (u *privateInstallation) services(l *listeners) []supervise.Service {
 	}
 	ftpd.Probe = func(ctx context.Context, _ int) error { return greetsFTP(ctx, u.ports.dial(u.ports.ftp)) }
 	agent.Probe = func(_ context.Context, pid int) error { return namesPID(u.AgentReady(), pid) }
+	return []supervise.Service{agent, ftpd, panel}
+}
+
+func (u *privateInstallation) apacheService(l *listeners) supervise.Service {
 	server := apache.New(host.New(u.Layout, nil), u.apacheConfig())
-	web := supervise.Service{
+	return supervise.Service{
 		Name: "apache", Path: server.Program(), Args: server.Arguments(), Env: apache.Environment(),
 		Log: u.In("log", "apache.log"), Grace: daemonGrace,
 		Before: func(ctx context.Context) error {
@@ -237,7 +246,6 @@ func (u *privateInstallation) services(l *listeners) []supervise.Service {
 			return answersHTTP(ctx, u.ports.local(u.ports.http)+"/", apache.NeutralName)
 		},
 	}
-	return []supervise.Service{web, agent, ftpd, panel}
 }
 
 func (u *privateInstallation) apacheConfig() apache.Config {

@@ -174,6 +174,7 @@ func within(t *testing.T, limit time.Duration, what string, holds func() bool) {
 
 func TestUp(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
+	t.Cleanup(func() { sayLogs(t, data) })
 	// A first installation that was killed in the middle.
 	if err := os.MkdirAll(filepath.Join(data, "mariadb.unfinished", "mysql"), 0o700); err != nil {
 		t.Fatal(err)
@@ -300,6 +301,22 @@ func TestUp(t *testing.T) {
 			t.Errorf("it ended with %v: %s", next.cmd.ProcessState, &next.stderr)
 		}
 	})
+}
+
+// sayLogs shows the ends of the daemons' logs when the test has failed.
+func sayLogs(t *testing.T, data string) {
+	t.Helper()
+	if !t.Failed() {
+		return
+	}
+	files, err := filepath.Glob(filepath.Join(data, "log", "*.log"))
+	if err != nil {
+		t.Error(err)
+	}
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		t.Logf("%s:\n%s", filepath.Base(file), text[max(0, len(text)-4000):])
+	}
 }
 
 // must runs a command of the command line.

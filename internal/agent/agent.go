@@ -139,11 +139,7 @@ func (a *agent) prepare() error {
 			return err
 		}
 	}
-	var errs []error
-	for _, dir := range []string{l.Sandbox(), l.ApacheSites(), l.In("log", "names")} {
-		errs = append(errs, a.host.Sweep(dir))
-	}
-	return errors.Join(errs...)
+	return errors.Join(a.host.Sweep(l.Sandbox()), a.web.Sweep())
 }
 
 // lock is held as long as the file is open.

@@ -66,7 +66,7 @@ func (n *node) again() {
 
 func (n *node) boot() {
 	n.tb.Helper()
-	if err := n.driver.Boot(n.tb.Context()); err != nil {
+	if err := errors.Join(n.driver.Sweep(), n.driver.Boot(n.tb.Context())); err != nil {
 		n.tb.Fatal(err)
 	}
 }
@@ -568,7 +568,7 @@ func TestKilledBeforeAnyStep(t *testing.T) {
 				c.before()
 				killed := run(c.act, step)
 				n.again()
-				n.boot() // sweeps, as a start does
+				n.boot() // sweeps, as the agent's start does
 				c.want()
 				n.expect(string(site.Host), "/", c.status, "")
 				n.expect(string(other.Host), "/", 200, "site 2")

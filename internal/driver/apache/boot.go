@@ -42,19 +42,25 @@ func (d *Driver) checkFile() string {
 	return filepath.Join(d.h.Layout().Apache(), "check"+confSuffix)
 }
 
-// Boot prepares everything for a start of Apache, which must not run: the
-// server's own part is written, left-overs of a killed process are removed, and
-// site files with which Apache would not start are set aside until their next
-// Ensure, so that one of them never stops the others.
-func (d *Driver) Boot(ctx context.Context) error {
-	if err := d.ensureDirs(); err != nil {
-		return err
-	}
+// Sweep removes what a killed process left half-written. It is for whoever calls
+// Ensure and Remove, before the first of them.
+func (d *Driver) Sweep() error {
 	l := d.h.Layout()
 	for _, dir := range []string{l.Apache(), d.sitesDir(), l.In("log", "names")} {
 		if err := d.h.Sweep(dir); err != nil {
 			return fmt.Errorf("apache: %w", err)
 		}
+	}
+	return nil
+}
+
+// Boot prepares everything for a start of Apache, which must not run: the
+// server's own part is written, and site files with which Apache would not
+// start are set aside until their next Ensure, so that one of them never stops
+// the others. Ensure and Remove may be at work elsewhere meanwhile.
+func (d *Driver) Boot(ctx context.Context) error {
+	if err := d.ensureDirs(); err != nil {
+		return err
 	}
 	if err := d.ensureCertificate(time.Now()); err != nil {
 		return err
