@@ -42,6 +42,9 @@ func Enclose(data string) error {
 	} else if info.Mode().Perm()&0o005 != 0o005 {
 		return fmt.Errorf("%s must be readable and executable by everybody, its mode is %v (chmod 755)", exe, info.Mode())
 	}
+	// Whoever starts us may keep his files to himself; daemons of other uids
+	// have to reach theirs.
+	unix.Umask(0o022)
 	// Namespaces belong to a thread; the exec leaves this one only.
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
