@@ -60,6 +60,7 @@ func tell(t *testing.T, files []string, vars map[string]string) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Deadline:            time.Now().Add(storyLimit),
+		WorkdirRoot:         t.TempDir(),
 		Setup: func(env *testscript.Env) error {
 			home := filepath.Join(env.WorkDir, "home")
 			if err := os.Mkdir(home, 0o700); err != nil {
