@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
+	"net/netip"
 	"path"
 	"runtime/debug"
 	"slices"
@@ -11,6 +12,8 @@ import (
 	"strings"
 
 	goftp "goftp.io/server/v2"
+
+	"cancale/internal/hosting"
 )
 
 // command is an entry of the table. The engine finds it by its verb; who may
@@ -77,7 +80,10 @@ func commandTable() map[string]goftp.Command {
 		"HELP": {run: help, open: true},
 		"NOOP": {run: fixed(200, "OK."), open: true, keeps: true},
 		"ALLO": {run: fixed(202, "Not needed."), keeps: true},
-		"TYPE": {run: choose("A", "A N", "I", "L 8"), open: true, arg: true, keeps: true},
+		"HOST": {run: virtualHost, open: true, arg: true},
+		"LANG": {run: language, open: true},
+		"ACCT": {run: fixed(202, "No account is needed."), open: true, keeps: true},
+		"TYPE": {run: representation, open: true, arg: true, keeps: true},
 		"MODE": {run: choose("S"), open: true, arg: true, keeps: true},
 		"STRU": {run: choose("F"), open: true, arg: true, keeps: true},
 
@@ -99,6 +105,8 @@ func commandTable() map[string]goftp.Command {
 
 		"EPSV": {run: extendedPassive, keeps: true},
 		"PASV": {run: passive, keeps: true},
+		"EPRT": {run: extendedActive, arg: true, keeps: true},
+		"PORT": {run: active, arg: true, keeps: true},
 		"REST": {run: restart, arg: true, keeps: true},
 		"ABOR": {run: abort},
 		"LIST": {run: list},
@@ -106,6 +114,7 @@ func commandTable() map[string]goftp.Command {
 		"MLSD": {run: machineList},
 		"RETR": {run: retrieve, arg: true},
 		"STOR": {run: put, arg: true, write: true},
+		"STOU": {run: putUnique, write: true},
 		"APPE": {run: appendFile, arg: true, write: true},
 	}
 	for alias, verb := range map[string]string{"XPWD": "PWD", "XCWD": "CWD", "XCUP": "CDUP", "XMKD": "MKD", "XRMD": "RMD"} {
@@ -116,14 +125,10 @@ func commandTable() map[string]goftp.Command {
 		commands[verb] = c
 	}
 	for _, verb := range []string{
-		"LPSV", "STOU", "ACCT", "SMNT", "REIN", "HOST", "LANG",
+		"LPRT", "LPSV", "SMNT", "REIN", // the engine cannot forget who logged in
 		"AUTH", "PBSZ", "PROT", "CCC", "ADAT", "CONF", "ENC", "MIC", "MFCT", "MFF",
 	} {
 		commands[verb] = command{run: fixed(502, "Not implemented."), open: true, keeps: true}
-	}
-	// These would have us open connections to anybody.
-	for _, verb := range []string{"PORT", "EPRT", "LPRT"} {
-		commands[verb] = command{run: fixed(502, "Passive mode only; use EPSV or PASV."), open: true, keeps: true}
 	}
 	return commands
 }
@@ -145,8 +150,12 @@ func (s *session) path(arg string) string { return clean(s.engine.BuildPath(""),
 func quoted(p string) string { return `"` + strings.ReplaceAll(p, `"`, `""`) + `"` }
 
 func features(s *session, _ string) {
-	s.replyLines(211, "Features:", "CLNT", "EPSV", "MDTM", "MFMT", "MLST "+s.facts.list(true),
-		"PASV", "REST STREAM", "SIZE", "TVFS", "UTF8", "End.")
+	lines := []string{"Features:", "CLNT", "EPSV", "HOST", "LANG EN*", "MDTM", "MFMT", "MLST " + s.facts.list(true),
+		"PASV", "REST STREAM", "SIZE", "TVFS", "UTF8"}
+	if s.srv.cfg.Active {
+		lines = append(lines, "EPRT")
+	}
+	s.replyLines(211, append(lines, "End.")...)
 }
 
 func options(s *session, arg string) {
@@ -162,7 +171,16 @@ func options(s *session, arg string) {
 	}
 }
 
-func help(s *session, _ string) {
+// help is HELP, of all commands or of one.
+func help(s *session, arg string) {
+	if verb := strings.ToUpper(arg); verb != "" {
+		if _, known := s.srv.commands[verb]; !known {
+			s.reply(501, "No such command.")
+			return
+		}
+		s.reply(214, verb+" is known here.")
+		return
+	}
 	lines := []string{"Commands:"}
 	verbs := slices.Sorted(maps.Keys(s.srv.commands))
 	for chunk := range slices.Chunk(verbs, 8) {
@@ -180,6 +198,49 @@ func choose(values ...string) func(*session, string) {
 		}
 		s.reply(504, "Only "+strings.Join(values, ", ")+".")
 	}
+}
+
+// representation is TYPE. Text is what a session begins with, RFC 959 section
+// 5.1; clients ask for the other before they send a picture.
+func representation(s *session, arg string) {
+	switch strings.Join(strings.Fields(strings.ToUpper(arg)), " ") {
+	case "A", "A N":
+		s.text = true
+		s.reply(200, "Type is text.")
+	case "I", "L 8":
+		s.text = false
+		s.reply(200, "Type is binary.")
+	default:
+		s.reply(504, "Only A N, I, L 8.")
+	}
+}
+
+// virtualHost is HOST of RFC 7151. The names of logins are unique among all sites, so
+// that every name of ours is as good as another.
+func virtualHost(s *session, name string) {
+	switch _, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(name, "["), "]")); {
+	case s.login != nil:
+		s.reply(503, "Already logged in.")
+	case err != nil && !isHostName(name):
+		s.reply(501, "Not the name of a host.")
+	default:
+		s.user = ""
+		s.reply(220, "Cancale FTP ready.")
+	}
+}
+
+func isHostName(name string) bool {
+	_, err := hosting.ParseHostname(name)
+	return err == nil || strings.EqualFold(name, "localhost")
+}
+
+// language is LANG of RFC 2640.
+func language(s *session, tag string) {
+	if base, _, _ := strings.Cut(tag, "-"); tag == "" || strings.EqualFold(base, "en") {
+		s.reply(200, "English.")
+		return
+	}
+	s.reply(504, "English only.")
 }
 
 func workingDirectory(s *session, _ string) {
@@ -245,6 +306,8 @@ func size(s *session, arg string) {
 	switch {
 	case err != nil:
 		s.refuse(err)
+	case s.text: // how much text it makes is not known before it is read, RFC 3659 section 4
+		s.reply(550, "TYPE I first: a size is one of bytes.")
 	case !info.Mode().IsRegular():
 		s.reply(550, "Not a regular file.")
 	default:
@@ -282,9 +345,11 @@ func site(s *session, arg string) {
 	verb, rest, _ := strings.Cut(arg, " ")
 	switch strings.ToUpper(verb) {
 	case "HELP":
-		s.replyLines(214, "SITE commands:", "CHMOD mode path", "HELP", "End.")
+		s.replyLines(214, "SITE commands:", "CHMOD mode path", "HELP", "UTIME time path", "UTIME path accessed modified created UTC", "End.")
 	case "CHMOD":
 		changeMode(s, rest)
+	case "UTIME":
+		changeTime(s, rest)
 	default:
 		s.reply(504, "No such SITE command.")
 	}
@@ -308,6 +373,34 @@ func changeMode(s *session, arg string) {
 	s.reply(200, "Mode changed.")
 }
 
+// changeTime is SITE UTIME in the two forms that clients have for it: the time
+// of the last change before the path, or three times and their zone after it.
+func changeTime(s *session, arg string) {
+	name, stamp := "", ""
+	if words := strings.Split(arg, " "); len(words) > 4 && strings.EqualFold(words[len(words)-1], "UTC") {
+		name, stamp = strings.Join(words[:len(words)-4], " "), words[len(words)-3]
+	} else {
+		stamp, name, _ = strings.Cut(arg, " ")
+	}
+	if len(stamp) == len("YYYYMMDDHHMM") {
+		stamp += "00"
+	}
+	t, err := parseTime(stamp)
+	switch {
+	case err != nil || name == "":
+		s.reply(501, "SITE UTIME YYYYMMDDHHMMSS path")
+		return
+	case s.login.ReadOnly:
+		s.reply(550, "This login may only read.")
+		return
+	}
+	if err := (driver{}).touch(s.context("SITE UTIME", arg), s.path(name), t); err != nil {
+		s.refuse(err)
+		return
+	}
+	s.reply(200, "Time changed.")
+}
+
 // may says what the login may do in a directory.
 func (s *session) may(ctx *goftp.Context, dir string) may {
 	return may{write: !s.login.ReadOnly, rename: driver{}.writable(ctx, path.Clean(dir))}
@@ -316,13 +409,21 @@ func (s *session) may(ctx *goftp.Context, dir string) may {
 // restart is REST.
 func restart(s *session, arg string) {
 	n, err := strconv.ParseUint(arg, 10, 63)
-	if err != nil {
+	switch {
+	case err != nil:
 		s.reply(501, "REST needs a number of bytes.")
+		return
+	case s.text && n > 0:
+		s.reply(504, restartText)
 		return
 	}
 	s.restart = int64(n)
 	s.reply(350, "Restarting at "+strconv.FormatUint(n, 10)+".")
 }
+
+// restartText is said to who would go on in the middle of a text: where that is
+// in the file depends on the ends of the lines before.
+const restartText = "TYPE I first: text is sent from its beginning."
 
 // abort is ABOR when no transfer runs; those that do are ended by the watcher.
 func abort(s *session, _ string) {
@@ -371,6 +472,67 @@ func passive(s *session, _ string) {
 	}
 	s.reply(227, "Entering Passive Mode ("+strings.ReplaceAll(addr.String(), ".", ",")+
 		","+strconv.Itoa(port>>8)+","+strconv.Itoa(port&0xff)+")")
+}
+
+// extendedActive is EPRT, RFC 2428.
+func extendedActive(s *session, arg string) {
+	var to netip.AddrPort
+	if arg[0] > ' ' && arg[0] < 0x7f {
+		// A delimiter of the client's choice, around family, address and port.
+		if f := strings.Split(arg, arg[:1]); len(f) == 5 && f[0] == "" && f[4] == "" {
+			if f[1] != "1" && f[1] != "2" {
+				s.reply(522, "Use (1,2).")
+				return
+			}
+			addr, err := netip.ParseAddr(f[2])
+			port, errPort := strconv.ParseUint(f[3], 10, 16)
+			if err == nil && errPort == nil && addr.Is4() == (f[1] == "1") {
+				to = netip.AddrPortFrom(addr, uint16(port))
+			}
+		}
+	}
+	s.connectTo(to)
+}
+
+// active is PORT.
+func active(s *session, arg string) {
+	var to netip.AddrPort
+	if f := strings.Split(arg, ","); len(f) == 6 {
+		var b [6]byte
+		ok := true
+		for i, word := range f {
+			n, err := strconv.ParseUint(word, 10, 8)
+			b[i], ok = byte(n), ok && err == nil
+		}
+		if ok {
+			to = netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[:4])), uint16(b[4])<<8|uint16(b[5]))
+		}
+	}
+	s.connectTo(to)
+}
+
+// lowestActive is the first port that is no service's.
+const lowestActive = 1024
+
+// connectTo notes where the next data connection goes, which is to the client
+// itself and to no service, lest the daemon be a way to somebody else's.
+func (s *session) connectTo(to netip.AddrPort) {
+	switch {
+	case !s.srv.cfg.Active:
+		s.reply(502, "Passive mode only; use EPSV or PASV.")
+	case s.epsvOnly:
+		s.reply(503, "EPSV only, as you asked.")
+	case !to.IsValid():
+		s.reply(501, "Not an address and a port.")
+	case to.Addr().Unmap() != s.peer.Addr() || to.Port() < lowestActive:
+		s.reply(504, "Only to your own address, from port 1024 on.")
+	default:
+		s.closeData()
+		s.mu.Lock()
+		s.data.active = to
+		s.mu.Unlock()
+		s.reply(200, "OK.")
+	}
 }
 
 func (s *session) noPort(err error) {

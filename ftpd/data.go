@@ -1,7 +1,9 @@
 package ftpd
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -18,6 +20,8 @@ import (
 // from other goroutines.
 type data struct {
 	listener *net.TCPListener
+	active   netip.AddrPort     // where to connect to instead, when valid
+	giveUp   context.CancelFunc // of the connection that is being made
 	conn     *net.TCPConn
 	aborted  bool // by the client, during the transfer that runs
 	lost     bool // the control connection is gone
@@ -32,7 +36,10 @@ func (d *data) close() {
 	if d.conn != nil {
 		_ = d.conn.Close()
 	}
-	d.listener, d.conn = nil, nil
+	if d.giveUp != nil {
+		d.giveUp()
+	}
+	d.listener, d.conn, d.giveUp, d.active = nil, nil, nil, netip.AddrPort{}
 }
 
 var (
@@ -75,6 +82,33 @@ func (s *session) closeData() {
 	s.data.close()
 }
 
+// open makes the data connection, the way that the client asked for.
+func (s *session) open() (*dataConn, error) {
+	s.mu.Lock()
+	to := s.data.active
+	if !to.IsValid() {
+		s.mu.Unlock()
+		return s.accept()
+	}
+	ctx, giveUp := context.WithTimeout(s.ctx, s.srv.limits.accept)
+	s.data.giveUp = giveUp
+	s.mu.Unlock()
+	defer giveUp()
+	from := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(s.local.Addr(), 0))}
+	conn, err := from.DialContext(ctx, "tcp", to.String())
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.data.active != to { // closed meanwhile
+		_ = conn.Close()
+		return nil, net.ErrClosed
+	}
+	s.data.active, s.data.giveUp, s.data.conn = netip.AddrPort{}, nil, conn.(*net.TCPConn)
+	return &dataConn{TCPConn: s.data.conn, session: s}, nil
+}
+
 // accept waits for the client's data connection. Others that connect are sent
 // away: the port is no secret.
 func (s *session) accept() (*dataConn, error) {
@@ -110,15 +144,16 @@ func (s *session) accept() (*dataConn, error) {
 // to it. Meanwhile an ABOR is obeyed and a lost control connection noticed.
 func (s *session) transfer(what string, fn func(*dataConn) error) {
 	s.mu.Lock()
-	listening := s.data.listener != nil
+	ready := s.data.listener != nil || s.data.active.IsValid()
 	s.data.aborted = false
 	s.mu.Unlock()
-	if !listening {
+	if !ready {
 		s.reply(425, "Use EPSV or PASV first.")
 		return
 	}
+	s.moved.Store(0)
 	unwatch := s.watch()
-	conn, err := s.accept()
+	conn, err := s.open()
 	if err == nil {
 		conn.unwatch = unwatch
 		s.reply(150, what)
@@ -199,6 +234,8 @@ func (s *session) follow() {
 			s.data.close()
 			s.mu.Unlock()
 			return
+		case err == nil && strings.EqualFold(string(line), "STAT"):
+			s.replyLines(211, s.state(fmt.Sprintf("Data connection open, %d bytes so far", s.moved.Load()))...)
 		case err == nil || errors.Is(err, errLongLine) || errors.Is(err, errControlByte):
 			s.queue = append(s.queue, received{line, err})
 		case errors.Is(err, os.ErrDeadlineExceeded):
@@ -268,6 +305,7 @@ func (d *dataConn) Read(p []byte) (int, error) {
 	_ = d.SetReadDeadline(d.deadline())
 	n, err := d.TCPConn.Read(p)
 	if n > 0 || err == nil {
+		d.session.moved.Add(int64(n))
 		return n, nil
 	}
 	return 0, d.ended(err)
@@ -293,10 +331,12 @@ func (d *dataConn) ended(err error) error {
 	return io.EOF
 }
 
-// Write sends a listing.
+// Write sends a listing, or text.
 func (d *dataConn) Write(p []byte) (int, error) {
 	_ = d.SetWriteDeadline(d.deadline())
-	return d.TCPConn.Write(p)
+	n, err := d.TCPConn.Write(p)
+	d.session.moved.Add(int64(n))
+	return n, err
 }
 
 // sendChunk is the most that one call of sendfile(2) is asked for.
@@ -327,6 +367,7 @@ func (d *dataConn) sendFile(f *os.File, n int64) (sent int64, err error) {
 			return sent, io.ErrUnexpectedEOF // the file became shorter
 		}
 		sent += int64(m)
+		d.session.moved.Add(int64(m))
 	}
 	return sent, nil
 }

@@ -32,6 +32,7 @@ type Config struct {
 	Layout     config.Layout
 	PassiveMin int // first and last port for data connections; 0 is the default
 	PassiveMax int
+	Active     bool // PORT and EPRT, to the client's own address
 }
 
 // limits bound what clients can take, in time and in number.

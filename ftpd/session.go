@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	goftp "goftp.io/server/v2"
@@ -50,10 +51,13 @@ type session struct {
 	tree     tree
 
 	// What one command leaves for the next.
+	text       bool   // TYPE A
 	restart    int64  // REST
 	renameFrom string // RNFR
 	epsvOnly   bool   // EPSV ALL
 	facts      facts  // OPTS MLST
+
+	moved atomic.Int64 // bytes of the transfer that runs
 
 	mu   sync.Mutex // guards the fields below and deadlines for reading
 	data data
@@ -66,7 +70,7 @@ type received struct {
 }
 
 func newSession(srv *server, conn *net.TCPConn, peer, local netip.AddrPort) *session {
-	s := &session{srv: srv, conn: conn, peer: peer, local: local, begun: time.Now(), facts: allFacts}
+	s := &session{srv: srv, conn: conn, peer: peer, local: local, begun: time.Now(), facts: allFacts, text: true}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if raw, err := conn.SyscallConn(); err == nil {
 		// The urgent byte that announces an ABOR stays in its place in the stream.

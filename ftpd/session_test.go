@@ -124,20 +124,31 @@ func TestReplies(t *testing.T) {
 		}
 	}
 	features := c.want(211, "FEAT")
-	for _, f := range []string{" EPSV", " MDTM", " MFMT", " MLST type*;size*;modify*;perm*;UNIX.mode*;", " REST STREAM", " SIZE", " TVFS", " UTF8"} {
+	for _, f := range []string{" EPSV", " HOST", " LANG EN*", " MDTM", " MFMT", " MLST type*;size*;modify*;perm*;UNIX.mode*;", " REST STREAM", " SIZE", " TVFS", " UTF8"} {
 		if !strings.Contains(features, "\r\n"+f+"\r\n") {
 			t.Errorf("FEAT has no %q: %q", f, features)
 		}
 	}
-	for _, line := range []string{"PORT 127,0,0,1,0,80", "PORT 1", "EPRT |1|127.0.0.1|80|", "EPRT |1", "EPRT |1|", "LPRT 4,4", "REIN", "AUTH TLS", "PBSZ 0", "PROT P", "STOU", "ACCT x"} {
+	for _, line := range []string{"LPRT 4,4", "REIN", "SMNT x", "ADAT x", "CCC"} {
 		c.want(502, line)
 	}
+	for line, code := range map[string]int{
+		"HOST ftp.voile.asso.fr": 220, "HOST [::1]": 220, "HOST 127.0.0.1": 220, "HOST": 501, "HOST a b": 501, "HOST ../x": 501,
+		"LANG": 200, "LANG en": 200, "LANG EN-gb": 200, "LANG fr": 504, "ACCT x": 202, "HELP": 214, "HELP retr": 214, "HELP foo": 501,
+	} {
+		c.want(code, line)
+	}
+	c.want(331, "USER "+m.login)
+	c.want(220, "HOST voile.asso.fr")
+	c.want(503, "PASS "+m.password) // who named another host begins again
 	for _, line := range []string{"FOO", "", " ", " USER x", "\xc3\xa9"} {
 		c.want(500, line)
 	}
 	c = m.connect()
 	for line, code := range map[string]int{
-		"TYPE A": 200, "TYPE A N": 200, "TYPE I": 200, "type l 8": 200, "TYPE E": 504, "TYPE": 501, "MODE S": 200, "MODE B": 504,
+		"TYPE I": 200, "type l 8": 200, "TYPE E": 504, "TYPE A T": 504, "TYPE L 7": 504, "TYPE L": 504, "TYPE": 501, "HOST voile.asso.fr": 503,
+		"PORT 127,0,0,1,200,80": 502, "PORT 1": 502, "EPRT |1|127.0.0.1|8080|": 502, "EPRT |1": 502, "EPRT |1|": 502, "STOU": 550, "STOU www/x": 425,
+		"SITE UTIME": 501, "SITE UTIME x www": 501, "SITE UTIME 20200101000000 nothing": 550, "MODE S": 200, "MODE B": 504,
 		"STRU F": 200, "STRU R": 504, "ALLO 10": 202, "OPTS UTF8 OFF": 501, "OPTS FOO": 501, "ABOR": 226,
 		"SIZE www": 550, "SIZE nothing": 550, "MDTM nothing": 550, "RETR nothing": 550, "RETR www": 550, "RETR": 501, "DELE nothing": 550, "DELE www": 550,
 		"RMD nothing": 550, "RMD www/index.html": 550, "RNFR nothing": 550, "RNTO x": 503, "CWD nothing": 550, "CWD www/index.html": 550,

@@ -2,8 +2,11 @@ package ftpd
 
 import (
 	"bufio"
+	"cmp"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -23,7 +26,16 @@ func retrieve(s *session, arg string) {
 		return
 	}
 	defer r.Close()
-	s.transfer(fmt.Sprintf("Sending %d bytes.", size), func(d *dataConn) error {
+	if s.text && s.restart > 0 {
+		s.closeData()
+		s.reply(504, restartText)
+		return
+	}
+	if s.text {
+		s.transfer("Sending text.", func(d *dataConn) error { return sendText(d, r, size) })
+		return
+	}
+	s.transfer(fmt.Sprintf("Sending (%d bytes).", size), func(d *dataConn) error {
 		_, err := d.sendFile(r.(*os.File), size)
 		return err
 	})
@@ -35,23 +47,44 @@ func put(s *session, arg string) {
 	if offset == 0 {
 		offset = replace
 	}
-	s.receive("STOR", arg, offset)
+	s.receive("STOR", s.path(arg), offset, "Receiving.")
 }
 
-// appendFile is APPE.
-func appendFile(s *session, arg string) { s.receive("APPE", arg, appendTo) }
+// putUnique is STOU. The name is ours, near the one that the client proposes;
+// the reply tells it in the form of RFC 1123, section 4.1.2.9.
+func putUnique(s *session, arg string) {
+	dir, base := path.Split(s.path(cmp.Or(arg, "upload")))
+	suffix := path.Ext(base)
+	unique := strings.TrimSuffix(base, suffix) + "-" + strings.ToLower(rand.Text()[:uniqueLength]) + suffix
+	s.receive("STOU", dir+unique, replace, "FILE: "+unique)
+}
 
-func (s *session) receive(verb, arg string, offset int64) {
-	dest, err := create(s.context(verb, arg), s.path(arg), offset)
+// uniqueLength is of a name that nobody will ever have given: five bits each.
+const uniqueLength = 16
+
+// appendFile is APPE.
+func appendFile(s *session, arg string) { s.receive("APPE", s.path(arg), appendTo, "Receiving.") }
+
+func (s *session) receive(verb, p string, offset int64, what string) {
+	if s.text && s.restart > 0 {
+		s.closeData()
+		s.reply(504, restartText)
+		return
+	}
+	dest, err := create(s.context(verb, p), p, offset)
 	if err != nil {
 		s.closeData()
 		s.refuse(err)
 		return
 	}
 	used := false
-	s.transfer("Receiving.", func(d *dataConn) error {
+	s.transfer(what, func(d *dataConn) error {
 		used = true
-		_, err := dest.receive(d)
+		var r io.Reader = d
+		if s.text {
+			r = &textReader{r: d}
+		}
+		_, err := dest.receive(r)
 		return err
 	})
 	if !used {
@@ -220,11 +253,23 @@ func machineFile(s *session, arg string) {
 	s.replyLines(250, "Listing", string(factsLine(nil, e, s.facts, s.may(ctx, path.Dir(p)))), "End.")
 }
 
+// state is what STAT says of the session.
+func (s *session) state(data string) []string {
+	kind := "binary"
+	if s.text {
+		kind = "text"
+	}
+	return []string{
+		"Cancale FTP", "Connected from " + s.peer.Addr().String(), "Logged in as " + string(s.login.Login),
+		"TYPE " + kind + ", STRU F, MODE S", data, "End.",
+	}
+}
+
 // status is STAT: of the session, or a listing over the control connection.
 func status(s *session, arg string) {
 	opts, p := parseList(arg)
 	if p == "" && arg == "" {
-		s.replyLines(211, "Cancale FTP", "Logged in as "+string(s.login.Login), "No data connection", "End.")
+		s.replyLines(211, s.state("No data connection")...)
 		return
 	}
 	l, err := s.listingOf("STAT", p)
@@ -234,7 +279,11 @@ func status(s *session, arg string) {
 	}
 	now := time.Now()
 	w := bufio.NewWriterSize(s, listBuffer)
-	_, _ = w.WriteString("213-Listing\r\n")
+	code := "212" // of a directory, RFC 959 section 4.2
+	if l.single != nil {
+		code = "213"
+	}
+	_, _ = w.WriteString(code + "-Listing\r\n")
 	err = s.each(l, opts, func(e jail.Entry) error {
 		// A line that begins with a blank is never taken for the last one.
 		_, err := w.Write(listLine([]byte(" "), e, now))
@@ -243,6 +292,6 @@ func status(s *session, arg string) {
 	if err != nil {
 		_, _ = w.WriteString(" incomplete\r\n")
 	}
-	_, _ = w.WriteString("213 End.\r\n")
+	_, _ = w.WriteString(code + " End.\r\n")
 	_ = w.Flush()
 }

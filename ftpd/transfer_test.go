@@ -339,7 +339,7 @@ func TestListings(t *testing.T) {
 	if got := c.want(211, "FEAT"); !strings.Contains(got, " MLST type*;size*;modify;perm;UNIX.mode;\r\n") {
 		t.Errorf("FEAT %q", got)
 	}
-	if got := c.want(213, "STAT dir"); !strings.Contains(got, " inner.txt\r\n213 ") {
+	if got := c.want(212, "STAT dir"); !strings.Contains(got, " inner.txt\r\n212 ") {
 		t.Errorf("STAT %q", got)
 	}
 	c.want(250, "MLST")
@@ -425,6 +425,7 @@ func TestRights(t *testing.T) {
 		c := m.dial("")
 		c.want(331, "USER "+string(spec.Login))
 		c.want(230, "PASS "+password)
+		c.want(200, "TYPE I")
 		return c
 	}
 	t.Run("a login that may only read", func(t *testing.T) {
@@ -512,6 +513,6 @@ func TestRights(t *testing.T) {
 		c.want(550, "CWD /voile.asso.fr/www/theirs")
 		c.want(550, "CWD /voile.asso.fr/www/theirs2")
 		c.want(250, "MLST /")
-		c.want(213, "STAT /")
+		c.want(212, "STAT /")
 	})
 }

@@ -160,6 +160,7 @@ func (m *member) connect() *client {
 	c := m.dial("")
 	c.want(331, "USER "+m.login)
 	c.want(230, "PASS "+m.password)
+	c.want(200, "TYPE I")
 	return c
 }
 
