@@ -131,7 +131,8 @@ func runInstallDB(ctx context.Context, dir, instance string) error {
 	defer runtime.UnlockOSThread()
 	ctx, cancel := context.WithTimeout(ctx, mariadbInstall)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, mariadbInstallDB, "--no-defaults", "--datadir="+dir, "--skip-test-db", "--skip-name-resolve",
+	// --force: the machine's own name need not resolve, for nobody will ask by it.
+	cmd := exec.CommandContext(ctx, mariadbInstallDB, "--no-defaults", "--datadir="+dir, "--skip-test-db", "--skip-name-resolve", "--force",
 		"--auth-root-authentication-method=socket", "--auth-root-socket-user=root", "--innodb-log-file-size=32M")
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "TMPDIR=" + dir, instanceVar + "=" + instance}
 	cmd.Dir = dir

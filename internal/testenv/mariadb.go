@@ -242,7 +242,7 @@ func mariadbTemplate() (string, error) {
 	}
 	defer os.RemoveAll(fresh)
 	args := []string{
-		"--no-defaults", "--datadir=" + fresh, "--skip-test-db", "--auth-root-authentication-method=normal",
+		"--no-defaults", "--datadir=" + fresh, "--skip-test-db", "--force", "--auth-root-authentication-method=normal",
 		"--innodb-log-file-size=4M", "--skip-name-resolve",
 	}
 	if os.Getuid() == 0 {
