@@ -37,6 +37,7 @@ type Driver struct {
 	known   map[hosting.SiteID]known // what lies in the directory; nil until it was read
 	tree    treeSum                  // of all that lies there
 	loaded  string                   // the tree that Apache last loaded, as the marker file says
+	strange bool                     // what lay there at first is not what Apache last loaded
 	queue   []*request
 	leading bool
 }
@@ -239,6 +240,7 @@ func (d *Driver) open() error {
 		return fmt.Errorf("apache: %w", err)
 	}
 	d.known, d.tree, d.loaded = found, tree, strings.TrimSpace(string(marker))
+	d.strange = len(found) > 0 && d.loaded != tree.String()
 	return nil
 }
 

@@ -422,6 +422,25 @@ func TestABadFileStopsNobody(t *testing.T) {
 	n.expect(string(bad.Host), "/", 503, "interrompu")
 }
 
+func TestABadFileThatWasThereFirstIsNotLoaded(t *testing.T) {
+	n := startNode(t)
+	for id := range 3 {
+		n.ensure(n.site(id + 1))
+	}
+	if err := os.WriteFile(n.driver.siteFile(2), []byte("Nonsense\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n.again()
+	// Another site comes first, and makes Apache load all that lies there.
+	for _, id := range []int{1, 3, 2} {
+		n.ensure(numbered(id))
+		n.expect(string(numbered(id).Host), "/", 200, "site")
+	}
+	if entries, _ := os.ReadDir(n.driver.sitesDir()); len(entries) != 3 {
+		t.Errorf("%v", entries)
+	}
+}
+
 func TestBootSetsGuiltyFilesAside(t *testing.T) {
 	n := startNode(t)
 	for id := range 12 {

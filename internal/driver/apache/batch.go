@@ -95,7 +95,11 @@ func (d *Driver) apply(ctx context.Context, batch []*request) {
 	}
 	d.refuseBad(ctx, wanted)
 	if gone, changed := d.commit(wanted); changed {
-		generation, err := d.reload(ctx)
+		err := d.settle(ctx)
+		generation := ""
+		if err == nil {
+			generation, err = d.reload(ctx)
+		}
 		if err == nil {
 			err = d.confirmAll(ctx, wanted, gone, generation)
 		}
@@ -293,6 +297,33 @@ func (d *Driver) place(r *request, before known) error {
 	if err := d.h.Remove(d.siteFile(r.id) + asideSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("apache: site %d: %w", r.id, err)
 	}
+	return nil
+}
+
+// settle comes before a reload. Files that Apache has never loaded, edited by
+// hand while nobody was at work, are checked among all others once: with a bad
+// one in the directory a reload would be the end of Apache, and of every site.
+func (d *Driver) settle(ctx context.Context) error {
+	d.mu.Lock()
+	strange := d.strange
+	d.mu.Unlock()
+	if !strange {
+		return nil
+	}
+	err := d.runCheck(ctx, append([]string{"-t"}, d.Arguments()[1:]...))
+	if err != nil {
+		if err := d.setAside(ctx, err); err != nil {
+			return err
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id := range d.known {
+		if _, err := os.Lstat(d.siteFile(id)); errors.Is(err, fs.ErrNotExist) {
+			d.note(id, nil)
+		}
+	}
+	d.strange = false
 	return nil
 }
 
