@@ -1,22 +1,19 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"syscall"
 	"time"
 
 	"cancale/internal/config"
+	"cancale/internal/testenv/fcgi"
 )
 
 const (
@@ -58,12 +55,12 @@ func (in *installation) measurePHP(ctx context.Context) error {
 
 	for range warmRounds {
 		start := time.Now()
-		if err := fastCGI(ctx, site.Socket, config.SiteHome+"/www/bench.php"); err != nil {
+		if err := answer(ctx, site.Socket, config.SiteHome+"/www/bench.php"); err != nil {
 			return fmt.Errorf("warm, ours: %w", err)
 		}
 		warm = append(warm, time.Since(start))
 		start = time.Now()
-		if err := fastCGI(ctx, bare.socket, bare.script); err != nil {
+		if err := answer(ctx, bare.socket, bare.script); err != nil {
 			return fmt.Errorf("warm, bare: %w", err)
 		}
 		bareWarm = append(bareWarm, time.Since(start))
@@ -158,7 +155,7 @@ func (b *bareFPM) cold(ctx context.Context) (time.Duration, error) {
 	if err := b.cmd.Start(); err != nil {
 		return 0, err
 	}
-	err := fastCGI(ctx, b.socket, b.script)
+	err := answer(ctx, b.socket, b.script)
 	return time.Since(start), err
 }
 
@@ -178,58 +175,11 @@ func (b *bareFPM) remove() {
 	_ = os.RemoveAll(b.dir) // a temporary directory
 }
 
-// FastCGI record types and the responder's role (FastCGI Specification,
-// section 8).
-const (
-	fcgiBegin, fcgiEnd, fcgiParams, fcgiStdin, fcgiStdout = 1, 3, 4, 5, 6
-	fcgiResponder                                         = 1
-)
-
-// fastCGI asks the pool at socket to run script and checks the answer.
-func fastCGI(ctx context.Context, socket, script string) error {
-	conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "unix", socket)
-	if err != nil {
-		return err
+// answer asks the pool at socket to run the script and checks what it says.
+func answer(ctx context.Context, socket, script string) error {
+	text, err := fcgi.Get(ctx, socket, script, nil)
+	if err == nil && text != phpAnswer {
+		err = fmt.Errorf("%s answered %q", socket, text)
 	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		return err
-	}
-	var request, params bytes.Buffer
-	for name, value := range map[string]string{"SCRIPT_FILENAME": script, "REQUEST_METHOD": "GET", "SCRIPT_NAME": "/bench.php", "SERVER_PROTOCOL": "HTTP/1.1"} {
-		params.Write([]byte{byte(len(name)), byte(len(value))}) // both below 128 bytes
-		params.WriteString(name + value)
-	}
-	record := func(kind byte, body []byte) {
-		request.Write([]byte{1, kind, 0, 1})
-		_ = binary.Write(&request, binary.BigEndian, [2]uint16{uint16(len(body)), 0}) // a bytes.Buffer never fails
-		request.Write(body)
-	}
-	record(fcgiBegin, []byte{0, fcgiResponder, 0, 0, 0, 0, 0, 0})
-	record(fcgiParams, params.Bytes())
-	record(fcgiParams, nil)
-	record(fcgiStdin, nil)
-	if _, err := conn.Write(request.Bytes()); err != nil {
-		return err
-	}
-	var stdout strings.Builder
-	header := make([]byte, 8)
-	for {
-		if _, err := io.ReadFull(conn, header); err != nil {
-			return err
-		}
-		body := make([]byte, int(binary.BigEndian.Uint16(header[4:6]))+int(header[6]))
-		if _, err := io.ReadFull(conn, body); err != nil {
-			return err
-		}
-		switch header[1] {
-		case fcgiStdout:
-			stdout.Write(body[:len(body)-int(header[6])])
-		case fcgiEnd:
-			if !strings.HasSuffix(stdout.String(), "\r\n\r\n"+phpAnswer) {
-				return fmt.Errorf("%s answered %q", socket, stdout.String())
-			}
-			return nil
-		}
-	}
+	return err
 }

@@ -17,6 +17,7 @@ import (
 	"cancale/internal/config"
 	"cancale/internal/host"
 	"cancale/internal/sandbox"
+	"cancale/internal/testenv/fcgi"
 )
 
 const testUID = config.LastSiteUID - 2
@@ -130,7 +131,7 @@ func (b *bench) ensure(act host.Activation) {
 
 func (b *bench) ask(act host.Activation, script, want string) {
 	b.t.Helper()
-	got, err := ask(act.Socket, "/srv/site/www/"+script)
+	got, err := fcgi.Get(b.t.Context(), act.Socket, "/srv/site/www/"+script, nil)
 	if err != nil {
 		b.t.Fatalf("%v\n%s", err, b.log)
 	}
@@ -249,7 +250,7 @@ func TestKilledProgramIsStartedAgainByTheNextConnection(t *testing.T) {
 	eventually(t, "its end is noticed", func() bool { return b.pid("php-1") == 0 })
 	// It died soon after its start: for a moment callers are turned away.
 	eventually(t, "it answers again", func() bool {
-		got, err := ask(act.Socket, "/srv/site/www/index.php")
+		got, err := fcgi.Get(b.t.Context(), act.Socket, "/srv/site/www/index.php", nil)
 		return err == nil && got == hello("hello")
 	})
 }
@@ -263,7 +264,7 @@ func TestBrokenProgramTurnsCallersAwayAndDoesNotSpin(t *testing.T) {
 	b.ensure(act)
 	for until := time.Now().Add(1500 * time.Millisecond); time.Now().Before(until); {
 		began := time.Now()
-		if _, err := ask(act.Socket, "/srv/site/www/index.php"); err == nil {
+		if _, err := fcgi.Get(b.t.Context(), act.Socket, "/srv/site/www/index.php", nil); err == nil {
 			t.Fatal("it answers")
 		}
 		if took := time.Since(began); took > time.Second {
@@ -286,7 +287,7 @@ func TestNewContentsReplaceARunningProgramAndFinishItsRequests(t *testing.T) {
 	b.ask(act, "index.php", hello("old"))
 	slow, socket := make(chan string), act.Socket
 	go func() {
-		got, err := ask(socket, "/srv/site/www/slow.php")
+		got, err := fcgi.Get(t.Context(), socket, "/srv/site/www/slow.php", nil)
 		slow <- fmt.Sprint(got, err)
 	}()
 	pid := strconv.Itoa(b.pid("php-1"))
@@ -320,7 +321,7 @@ func TestRemovedProgramIsGone(t *testing.T) {
 	if _, err := os.Lstat(act.Socket); err == nil {
 		t.Error("the socket is still there")
 	}
-	if _, err := ask(act.Socket, "/srv/site/www/index.php"); err == nil {
+	if _, err := fcgi.Get(b.t.Context(), act.Socket, "/srv/site/www/index.php", nil); err == nil {
 		t.Error("it answers")
 	}
 }

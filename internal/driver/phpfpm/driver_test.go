@@ -20,7 +20,7 @@ import (
 	"cancale/internal/host"
 	"cancale/internal/hosting"
 	"cancale/internal/supervise"
-	"cancale/internal/testenv"
+	"cancale/internal/testenv/fcgi"
 )
 
 const uid = config.FirstSiteUID + 11
@@ -171,9 +171,7 @@ func (b *bench) script(name, text string) {
 // php runs a script and gives what it printed.
 func (b *bench) php(name string) (string, error) {
 	b.t.Helper()
-	out, err := testenv.PHP(b.t, b.layout.PHPSocket(string(b.site.SocketToken)), "/srv/site/www/"+name, nil)
-	_, text, _ := strings.Cut(out, "\r\n\r\n")
-	return text, err
+	return fcgi.Get(b.t.Context(), b.layout.PHPSocket(string(b.site.SocketToken)), "/srv/site/www/"+name, nil)
 }
 
 func TestPHPRunsWithItsSettings(t *testing.T) {
