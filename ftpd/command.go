@@ -80,6 +80,9 @@ func commandTable() map[string]goftp.Command {
 		"HELP": {run: help, open: true},
 		"NOOP": {run: fixed(200, "OK."), open: true, keeps: true},
 		"ALLO": {run: fixed(202, "Not needed."), keeps: true},
+		"AUTH": {run: protect, open: true, arg: true},
+		"PBSZ": {run: protectionBuffer, open: true, arg: true, keeps: true},
+		"PROT": {run: protectionLevel, open: true, arg: true, keeps: true},
 		"HOST": {run: virtualHost, open: true, arg: true},
 		"LANG": {run: language, open: true},
 		"ACCT": {run: fixed(202, "No account is needed."), open: true, keeps: true},
@@ -126,7 +129,7 @@ func commandTable() map[string]goftp.Command {
 	}
 	for _, verb := range []string{
 		"LPRT", "LPSV", "SMNT", "REIN", // the engine cannot forget who logged in
-		"AUTH", "PBSZ", "PROT", "CCC", "ADAT", "CONF", "ENC", "MIC", "MFCT", "MFF",
+		"CCC", "ADAT", "CONF", "ENC", "MIC", "MFCT", "MFF",
 	} {
 		commands[verb] = command{run: fixed(502, "Not implemented."), open: true, keeps: true}
 	}
@@ -154,6 +157,9 @@ func features(s *session, _ string) {
 		"PASV", "REST STREAM", "SIZE", "TVFS", "UTF8"}
 	if s.srv.cfg.Active {
 		lines = append(lines, "EPRT")
+	}
+	if s.srv.offersTLS() {
+		lines = append(lines, "AUTH TLS", "PBSZ", "PROT")
 	}
 	s.replyLines(211, append(lines, "End.")...)
 }

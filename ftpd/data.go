@@ -2,6 +2,7 @@ package ftpd
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -147,6 +148,11 @@ func (s *session) transfer(what string, fn func(*dataConn) error) {
 	ready := s.data.listener != nil || s.data.active.IsValid()
 	s.data.aborted = false
 	s.mu.Unlock()
+	if s.srv.cfg.TLS == TLSRequired && !s.protection.data {
+		s.closeData()
+		s.reply(521, "PBSZ 0 and PROT P first: data must be protected here.")
+		return
+	}
 	if !ready {
 		s.reply(425, "Use EPSV or PASV first.")
 		return
@@ -157,7 +163,12 @@ func (s *session) transfer(what string, fn func(*dataConn) error) {
 	if err == nil {
 		conn.unwatch = unwatch
 		s.reply(150, what)
-		err = fn(conn)
+		if err = conn.startTLS(); err == nil {
+			err = fn(conn)
+		}
+		if err == nil {
+			err = conn.sayEnd()
+		}
 	}
 	unwatch()
 	s.closeData()
@@ -295,6 +306,8 @@ type dataConn struct {
 	*net.TCPConn
 	session *session
 	unwatch func()
+	tls     *tls.Conn // nil in clear
+	sends   bool
 }
 
 func (d *dataConn) deadline() time.Time { return time.Now().Add(d.session.srv.limits.data) }
@@ -303,7 +316,7 @@ func (d *dataConn) deadline() time.Time { return time.Now().Add(d.session.srv.li
 // broke the upload off is an interruptedError.
 func (d *dataConn) Read(p []byte) (int, error) {
 	_ = d.SetReadDeadline(d.deadline())
-	n, err := d.TCPConn.Read(p)
+	n, err := d.stream().Read(p)
 	if n > 0 || err == nil {
 		d.session.moved.Add(int64(n))
 		return n, nil
@@ -334,7 +347,8 @@ func (d *dataConn) ended(err error) error {
 // Write sends a listing, or text.
 func (d *dataConn) Write(p []byte) (int, error) {
 	_ = d.SetWriteDeadline(d.deadline())
-	n, err := d.TCPConn.Write(p)
+	d.sends = true
+	n, err := d.stream().Write(p)
 	d.session.moved.Add(int64(n))
 	return n, err
 }
@@ -344,6 +358,9 @@ const sendChunk = 1 << 20
 
 // sendFile sends the next n bytes of a file without a copy through our memory.
 func (d *dataConn) sendFile(f *os.File, n int64) (sent int64, err error) {
+	if d.tls != nil {
+		return d.sendCopy(f, n)
+	}
 	raw, err := d.SyscallConn()
 	if err != nil {
 		return 0, err

@@ -2,6 +2,7 @@ package ftpd
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -17,8 +18,9 @@ const acceptPause = 100 * time.Millisecond
 // listener gives the engine connections within the limits, as sessions.
 type listener struct {
 	net.Listener
-	srv  *server
-	done <-chan struct{}
+	srv      *server
+	done     <-chan struct{}
+	implicit bool // TLS from the first byte on
 }
 
 // Accept is the engine's source of connections. Those beyond a limit are told
@@ -39,13 +41,26 @@ func (l *listener) Accept() (net.Conn, error) {
 		}
 		s, refusal := l.srv.admit(conn)
 		if s != nil {
+			s.implicit = l.implicit
 			return s, nil
+		}
+		if l.implicit {
+			_ = conn.Close()
+			continue
 		}
 		// A fresh connection takes that much without waiting.
 		_ = conn.SetWriteDeadline(time.Now().Add(acceptPause))
 		_, _ = conn.Write([]byte("421 " + refusal + "\r\n"))
 		_ = conn.Close()
 	}
+}
+
+// ended is what was wrong when the engine gave up; its end is no error.
+func (l *listener) ended(err error) error {
+	if err == nil || errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return fmt.Errorf("ftpd: accept: %w", err)
 }
 
 // passing reports whether an error of accept(2) goes by.

@@ -16,6 +16,10 @@ func user(s *session, name string) {
 		s.reply(503, "Already logged in; disconnect to change.")
 		return
 	}
+	if s.clear() {
+		s.reply(530, "AUTH TLS first: passwords are not taken in clear here.")
+		return
+	}
 	s.user = name
 	s.reply(331, "Password, please.")
 }

@@ -169,8 +169,7 @@ func accepting(t *testing.T, from string) (net.Listener, int) {
 }
 
 func TestActive(t *testing.T) {
-	m := newMember(t, quick())
-	m.srv.cfg.Active = true
+	m := newMember(t, quick(), func(cfg *Config) { cfg.Active = true })
 	c := m.connect()
 	if got := c.want(211, "FEAT"); !strings.Contains(got, "\r\n EPRT\r\n") {
 		t.Errorf("FEAT %q", got)

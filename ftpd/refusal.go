@@ -60,14 +60,21 @@ func (s *session) refuse(err error) {
 
 // replyTransferError ends a transfer that did not come to its end.
 func (s *session) replyTransferError(err error) {
+	_, interrupted := errors.AsType[interruptedError](err)
 	switch {
+	case errors.Is(err, errNoDataTLS):
+		s.reply(522, "No TLS on the data connection.")
+	case errors.Is(err, errForeign):
+		s.reply(522, "The data connection must resume the TLS session.")
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.reply(426, "The data connection stood still for too long.")
 	case errors.Is(err, unix.EPIPE), errors.Is(err, unix.ECONNRESET), errors.Is(err, net.ErrClosed),
 		errors.Is(err, errLost), errors.Is(err, unix.ETIMEDOUT):
 		s.reply(426, "Data connection closed.")
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.ErrUnexpectedEOF) && !interrupted:
 		s.reply(451, "The file changed during the transfer.")
+	case interrupted:
+		s.reply(426, "Data connection closed.")
 	default:
 		s.refuse(err)
 	}

@@ -2,6 +2,7 @@ package ftpd
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,26 +34,32 @@ type Config struct {
 	PassiveMin int // first and last port for data connections; 0 is the default
 	PassiveMax int
 	Active     bool // PORT and EPRT, to the client's own address
+
+	TLS          TLSPolicy
+	Certificate  func(*tls.ClientHelloInfo) (*tls.Certificate, error) // asked at each handshake; nil means no TLS
+	RequireReuse bool                                                 // data connections must resume the session's TLS; many clients cannot
+	Implicit     net.Listener                                         // control connections that begin with TLS; may be nil; Run closes it
 }
 
 // limits bound what clients can take, in time and in number.
 type limits struct {
-	login    time.Duration // from the connection to a successful login
-	idle     time.Duration // between two commands
-	reply    time.Duration // for the client to take a reply
-	accept   time.Duration // for the client to open the data connection
-	data     time.Duration // for the data connection to move on
-	watch    time.Duration // a transfer that lasts longer can be aborted
-	drain    time.Duration // for transfers to end when the daemon stops
-	failure  time.Duration // pause after a wrong password
-	failures int           // wrong passwords before the connection is closed
-	sessions int           // at a time
-	source   int           // of them from one address; clients open ten and more
+	login     time.Duration // from the connection to a successful login
+	idle      time.Duration // between two commands
+	reply     time.Duration // for the client to take a reply
+	handshake time.Duration // for TLS on the control connection
+	accept    time.Duration // for the client to open the data connection
+	data      time.Duration // for the data connection to move on
+	watch     time.Duration // a transfer that lasts longer can be aborted
+	drain     time.Duration // for transfers to end when the daemon stops
+	failure   time.Duration // pause after a wrong password
+	failures  int           // wrong passwords before the connection is closed
+	sessions  int           // at a time
+	source    int           // of them from one address; clients open ten and more
 }
 
 var defaultLimits = limits{
 	login: time.Minute, idle: 10 * time.Minute, reply: 30 * time.Second,
-	accept: 20 * time.Second, data: time.Minute, watch: 20 * time.Millisecond, drain: 5 * time.Second,
+	handshake: 20 * time.Second, accept: 20 * time.Second, data: time.Minute, watch: 20 * time.Millisecond, drain: 5 * time.Second,
 	failure: time.Second, failures: 4,
 	sessions: 2000, source: 40,
 }
@@ -90,6 +97,9 @@ func newServer(cfg Config, lim limits) (*server, error) {
 	if cfg.PassiveMin < 1024 || cfg.PassiveMax > 65535 || cfg.PassiveMin > cfg.PassiveMax {
 		return nil, fmt.Errorf("ftpd: passive ports %d to %d make no range", cfg.PassiveMin, cfg.PassiveMax)
 	}
+	if (cfg.TLS == TLSRequired || cfg.Implicit != nil) && cfg.Certificate == nil {
+		return nil, errors.New("ftpd: TLS without a certificate")
+	}
 	if err := jail.Prepare(); err != nil {
 		return nil, fmt.Errorf("ftpd: %w", err)
 	}
@@ -99,33 +109,45 @@ func newServer(cfg Config, lim limits) (*server, error) {
 }
 
 func (srv *server) serve(ctx context.Context) error {
-	engine, err := goftp.NewServer(&goftp.Options{
-		Name:           "Cancale",
-		WelcomeMessage: "Cancale FTP ready.",
-		Commands:       srv.commands,
-		Driver:         driver{},
-		Perm:           goftp.NewSimplePerm("", ""), // required; nothing of ours asks it
-		Logger:         engineLog{},
-	})
-	if err != nil {
-		return fmt.Errorf("ftpd: %w", err)
+	var listeners []*listener
+	for _, l := range []*listener{{srv.cfg.Listener, srv, ctx.Done(), false}, {srv.cfg.Implicit, srv, ctx.Done(), true}} {
+		if l.Listener != nil {
+			listeners = append(listeners, l)
+			slog.InfoContext(ctx, "ftp listening", slog.String("address", l.Addr().String()), slog.Bool("implicit_tls", l.implicit))
+		}
 	}
-	slog.InfoContext(ctx, "ftp listening", slog.String("address", srv.cfg.Listener.Addr().String()))
-	ended := make(chan error, 1)
-	// The engine's own Shutdown is not used: it only closes the listener.
-	go func() { ended <- engine.Serve(&listener{srv.cfg.Listener, srv, ctx.Done()}) }()
+	ended := make(chan error, len(listeners))
+	for _, l := range listeners {
+		engine, err := goftp.NewServer(&goftp.Options{
+			Name:           "Cancale",
+			WelcomeMessage: "Cancale FTP ready.",
+			Commands:       srv.commands,
+			Driver:         driver{},
+			Perm:           goftp.NewSimplePerm("", ""), // required; nothing of ours asks it
+			Logger:         engineLog{},
+		})
+		if err != nil {
+			return fmt.Errorf("ftpd: %w", err)
+		}
+		// The engine's own Shutdown is not used: it only closes the listener.
+		go func() { ended <- l.ended(engine.Serve(l)) }()
+	}
+	var err error
+	waiting := len(listeners)
 	select {
 	case err = <-ended:
+		waiting--
 	case <-ctx.Done():
-		srv.stopping.Store(true)
-		_ = srv.cfg.Listener.Close()
-		err = <-ended
+	}
+	srv.stopping.Store(true)
+	for _, l := range listeners {
+		_ = l.Close()
+	}
+	for range waiting {
+		err = errors.Join(err, <-ended)
 	}
 	srv.stop()
-	if err != nil && !errors.Is(err, net.ErrClosed) {
-		return fmt.Errorf("ftpd: accept: %w", err)
-	}
-	return nil
+	return err
 }
 
 // stop ends the sessions: those at rest at once, the others when their

@@ -34,6 +34,8 @@ type session struct {
 	cancel      context.CancelFunc
 	once        sync.Once // of Close
 	engine      *goftp.Session
+	implicit    bool // TLS begins before the greeting
+	protection  protection
 
 	// Reading side.
 	in    [512]byte
@@ -101,8 +103,15 @@ func (s *session) SetWriteDeadline(time.Time) error { return os.ErrInvalid }
 
 // Write sends replies. A client that does not take them loses its connection.
 func (s *session) Write(p []byte) (int, error) {
+	if s.implicit && s.protection.conn == nil {
+		if err := s.startTLS(); err != nil {
+			s.kick()
+			return 0, err
+		}
+		s.protection.data = true
+	}
 	_ = s.conn.SetWriteDeadline(time.Now().Add(s.srv.limits.reply))
-	n, err := s.conn.Write(p)
+	n, err := s.wire().Write(p)
 	if err != nil {
 		s.kick()
 	}
@@ -113,6 +122,9 @@ func (s *session) Write(p []byte) (int, error) {
 // loop, and once more before that on QUIT.
 func (s *session) Close() error {
 	s.once.Do(func() {
+		if s.protection.conn != nil && s.ctx.Err() == nil {
+			_ = s.protection.conn.CloseWrite()
+		}
 		s.kick()
 		s.tree.close()
 		if s.login != nil {
@@ -216,7 +228,7 @@ func (s *session) readLine() ([]byte, error) {
 				return bytes.Clone(line), err
 			}
 		}
-		n, err := s.conn.Read(s.in[:])
+		n, err := s.wire().Read(s.in[:])
 		s.r, s.w = 0, n
 		if n == 0 && err != nil {
 			return nil, err

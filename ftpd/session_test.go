@@ -369,7 +369,7 @@ func TestNoDescriptorsLeft(t *testing.T) {
 	if spent := after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano(); spent > int64(500*time.Millisecond) {
 		t.Errorf("waiting for a descriptor took %v of the processor", time.Duration(spent))
 	}
-	c := &client{t, conn.(*net.TCPConn), bufio.NewReader(conn)}
+	c := &client{t, conn.(*net.TCPConn), bufio.NewReader(conn), conn}
 	c.reply(220)
 }
 

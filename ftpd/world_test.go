@@ -35,6 +35,7 @@ type world struct {
 	srv    *server
 	addr   string
 	stop   func() // and wait until it has
+	change []func(*Config)
 }
 
 // quick are the limits of tests that do not wait for one.
@@ -46,9 +47,9 @@ func quick() limits {
 	return l
 }
 
-func newWorld(t testing.TB, lim limits) *world {
+func newWorld(t testing.TB, lim limits, change ...func(*Config)) *world {
 	t.Helper()
-	w := &world{t: t, store: testenv.Store(t), layout: config.Layout{Root: t.TempDir()}, ports: [2]int{22000, 22999}}
+	w := &world{t: t, store: testenv.Store(t), layout: config.Layout{Root: t.TempDir()}, ports: [2]int{22000, 22999}, change: change}
 	for p := w.layout.Root; p != os.TempDir(); p = filepath.Dir(p) {
 		check(t, os.Chmod(p, 0o755)) // t.TempDir is private to root
 	}
@@ -64,7 +65,11 @@ func (w *world) start(lim limits) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(w.t, err)
 	w.addr = l.Addr().String()
-	w.srv, err = newServer(Config{Listener: l, Store: w.store, Layout: w.layout, PassiveMin: w.ports[0], PassiveMax: w.ports[1]}, lim)
+	cfg := Config{Listener: l, Store: w.store, Layout: w.layout, PassiveMin: w.ports[0], PassiveMax: w.ports[1]}
+	for _, change := range w.change {
+		change(&cfg)
+	}
+	w.srv, err = newServer(cfg, lim)
 	check(w.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -125,9 +130,9 @@ type member struct {
 	password string
 }
 
-func newMember(t testing.TB, lim limits) *member {
+func newMember(t testing.TB, lim limits, change ...func(*Config)) *member {
 	t.Helper()
-	w := newWorld(t, lim)
+	w := newWorld(t, lim, change...)
 	a := w.account("voile")
 	m := &member{world: w, site: w.site(a, "voile.asso.fr")}
 	var l hosting.FTPLogin
@@ -169,6 +174,7 @@ type client struct {
 	t    testing.TB
 	conn *net.TCPConn
 	r    *bufio.Reader
+	w    io.Writer
 }
 
 // dial connects from an address of this machine, and reads the greeting.
@@ -181,14 +187,14 @@ func (w *world) dial(from string) *client {
 	conn, err := d.Dial("tcp", w.addr)
 	check(w.t, err)
 	w.t.Cleanup(func() { _ = conn.Close() })
-	c := &client{w.t, conn.(*net.TCPConn), bufio.NewReader(conn)}
+	c := &client{w.t, conn.(*net.TCPConn), bufio.NewReader(conn), conn}
 	c.reply(220)
 	return c
 }
 
 func (c *client) send(line string) {
 	c.t.Helper()
-	if _, err := io.WriteString(c.conn, line+"\r\n"); err != nil {
+	if _, err := io.WriteString(c.w, line+"\r\n"); err != nil {
 		c.t.Fatal(err)
 	}
 }
