@@ -271,6 +271,9 @@ func list[T any](items []T) []T { return append([]T{}, items...) }
 
 // sayRemoval says what goes with an account, before it goes.
 func sayRemoval(ctx context.Context, w io.Writer, row store.AccountRow, r store.Removal) error {
+	if len(r.Sites)+len(r.Databases)+len(r.FTPLogins)+len(r.Persons) == 0 {
+		return nil
+	}
 	if _, err := fmt.Fprintln(w, i18n.T(ctx, "cli.account_will_go", string(row.Name))); err != nil {
 		return err
 	}

@@ -65,11 +65,31 @@ func createDatabase(ctx context.Context, v *verb, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := v.notAnothers(ctx, account.Name, args[0]); err != nil {
+		return err
+	}
 	d, password, err := v.store.CreateDatabase(ctx, v.actor, account.ID, name)
 	if err != nil {
 		return err
 	}
 	return v.followDatabase(ctx, d, account.Name, password)
+}
+
+// notAnothers refuses what reads as the whole name of another account's
+// database: whoever typed it has one of the two accounts wrong.
+func (v *verb) notAnothers(ctx context.Context, account hosting.AccountName, typed string) error {
+	prefix, _, whole := strings.Cut(typed, "_")
+	if !whole || strings.EqualFold(prefix, string(account)) {
+		return nil
+	}
+	other, err := v.account(ctx, "account", prefix)
+	switch {
+	case err == nil:
+		return hosting.Refuse(hosting.Invalid, "name", "database.name_of_another", typed, string(other.Name), string(account))
+	case hosting.KindOf(err) == hosting.NotFound || hosting.KindOf(err) == hosting.Invalid:
+		return nil
+	}
+	return err
 }
 
 // database finds the database of a name that a person typed: ACCOUNT_suffix,

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -172,23 +173,35 @@ func (d *doctor) services(ctx context.Context) {
 	d.note(ctx, "service.up", "pid "+strconv.Itoa(d.status.PID), nil, "")
 	for _, s := range d.status.Services {
 		var err error
-		if s.State != supervise.Running {
+		switch {
+		case s.State != supervise.Running:
 			err = errors.New(s.State)
+		case !lives(s.PID):
+			err = errors.New(i18n.T(ctx, "doctor.pid_gone", strconv.Itoa(s.PID)))
 		}
 		d.note(ctx, "service."+s.Name, s.State+", pid "+strconv.Itoa(s.PID), err, "doctor.service", s.Name, d.layout.Logs())
 	}
 }
 
+// lives reports whether a process runs, and does not only wait for its parent
+// to notice its end.
+func lives(pid int) bool {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return false
+	}
+	_, after, _ := strings.Cut(string(stat), ") ")
+	return !strings.HasPrefix(after, "Z") && !strings.HasPrefix(after, "X")
+}
+
 // answers asks each service the way its users do.
 func (d *doctor) answers(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, probeLimit)
-	defer cancel()
 	err := get(ctx, strings.TrimSuffix(d.status.PanelURL, "/")+"/healthz")
 	d.note(ctx, "answer.panel", d.status.PanelURL, err, "doctor.service", "panel", d.layout.Logs())
-	url := "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(d.status.HTTPPort)) + "/"
+	url := "http://" + net.JoinHostPort(d.address(), strconv.Itoa(d.status.HTTPPort)) + "/"
 	err = get(ctx, url)
 	d.note(ctx, "answer.http", url, err, "doctor.service", "apache", d.layout.Logs())
-	greeting, err := greetFTP(ctx, d.status.FTPPort)
+	greeting, err := greetFTP(ctx, net.JoinHostPort(d.address(), strconv.Itoa(d.status.FTPPort)))
 	d.note(ctx, "answer.ftp", greeting, err, "doctor.service", "ftpd", d.layout.Logs())
 	info, err := os.Stat(d.layout.AgentSocket())
 	if err == nil && info.Mode()&fs.ModeSocket == 0 {
@@ -197,9 +210,20 @@ func (d *doctor) answers(ctx context.Context) {
 	d.note(ctx, "answer.agent", d.layout.AgentSocket(), err, "doctor.service", "agent", d.layout.Logs())
 }
 
+// address is the one that the installation listens on: it bears a name only
+// when it listens on all of them.
+func (d *doctor) address() string {
+	if at, err := netip.ParseAddr(d.host()); err == nil {
+		return at.String()
+	}
+	return "127.0.0.1"
+}
+
 // get is nil when something speaks HTTP there and does not fail; a refusal is
 // an answer too.
 func get(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
@@ -216,9 +240,11 @@ func get(ctx context.Context, url string) error {
 }
 
 // greetFTP is the first line of the FTP server.
-func greetFTP(ctx context.Context, port int) (string, error) {
+func greetFTP(ctx context.Context, address string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
 	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return "", err
 	}

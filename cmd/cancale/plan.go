@@ -66,7 +66,9 @@ func (l *limitFlag) Set(s string) error {
 	if err != nil {
 		return errors.New("give a number, or unlimited")
 	}
-	*l = limitFlag(n)
+	if *l = limitFlag(n); n < 0 {
+		*l = limitFlag(hosting.Unlimited - 1) // refused; the number for unlimited is ours alone
+	}
 	return nil
 }
 

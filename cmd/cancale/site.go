@@ -201,7 +201,9 @@ func listSites(ctx context.Context, v *verb, _ []string) error {
 		f.Account = account.ID
 	}
 	state, _ := v.text("state")
-	f.State = hosting.State(state)
+	if f.State = hosting.State(state); state != "" && stateTexts[f.State] == "" {
+		return hosting.Refuse(hosting.Invalid, "state", "cli.state_unknown", state)
+	}
 	f.Search, _ = v.text("search")
 	rows, err := everything(func(page int) ([]store.SiteRow, int, error) {
 		f.Page, f.PerPage = page, perPage

@@ -97,6 +97,9 @@ func (v *verb) readStatus(ctx context.Context) (statusView, error) {
 		return view, nil
 	}
 	st, err := openStore(ctx, v.layout)
+	if err != nil && os.Geteuid() != 0 {
+		return view, err // who may not ask cannot know
+	}
 	if err != nil {
 		view.Ready = false // a database that does not answer is a state to tell
 		return view, nil

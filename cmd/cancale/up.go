@@ -86,6 +86,8 @@ func runUp(ctx context.Context, l config.Layout, want ports, out io.Writer) erro
 		return nil // it was asked to stop, and has
 	case errors.Is(err, syscall.ENOSPC):
 		return refuseUp("up.disk_full", outside)
+	case errors.Is(err, syscall.EROFS):
+		return refuseUp("up.read_only", outside)
 	}
 	return err
 }

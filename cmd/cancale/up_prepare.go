@@ -30,6 +30,9 @@ func makeData(root string) error {
 		if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, fs.ErrExist) {
 			return refuseUp("up.not_a_directory", root)
 		}
+		if errors.Is(err, syscall.EROFS) {
+			return refuseUp("up.read_only", root)
+		}
 		return err
 	}
 	return nil

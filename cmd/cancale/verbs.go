@@ -88,7 +88,7 @@ func joinWait(args []string) []string {
 			return append(joined, args[i:]...)
 		}
 		if args[i] == "--wait" && i+1 < len(args) {
-			if _, err := time.ParseDuration(args[i+1]); err == nil {
+			if new(waitFlag).Set(args[i+1]) == nil { // no name is a length of time
 				joined = append(joined, "--wait="+args[i+1])
 				i++
 				continue

@@ -22,6 +22,7 @@ func TestJoinWait(t *testing.T) {
 		{"a bare --wait stays", "site create a.example --wait", "site create a.example --wait"},
 		{"a value behind the sign stays", "status --wait=60s", "status --wait=60s"},
 		{"a separate length of time is joined", "status --wait 60s --json", "status --wait=60s --json"},
+		{"seconds need no unit", "status --wait 60 --json", "status --wait=60 --json"},
 		{"a name behind --wait is no length of time", "site create --wait a.example", "site create --wait a.example"},
 		{"nothing is touched behind --", "enter x -- sleep --wait 5s", "enter x -- sleep --wait 5s"},
 	} {

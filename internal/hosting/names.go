@@ -119,6 +119,12 @@ func ParseEmail(s string) (Email, error) {
 // (UTS 46, strict LDH).
 var hostProfile = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(true), idna.Transitional(false), idna.VerifyDNSLength(true))
 
+// Limits of the DNS (RFC 1035, section 2.3.4), in characters of the ASCII form.
+const (
+	maxHost      = 253
+	maxHostLabel = 63
+)
+
 // ParseHostname accepts a fully qualified host name, typed in Unicode or in
 // ASCII, in any case, with or without its final dot. Addresses, wildcards,
 // single labels and public suffixes (co.uk, gouv.fr) are refused.
@@ -127,8 +133,10 @@ func ParseHostname(s string) (Hostname, error) {
 	switch {
 	case s == "":
 		return "", Refuse(Invalid, "host", "host.empty")
-	case len(s) > 500 || strings.ContainsFunc(s, isControl):
+	case strings.ContainsFunc(s, isControl):
 		return "", Refuse(Invalid, "host", "host.invalid")
+	case len(s) > 500:
+		return "", Refuse(Invalid, "host", "host.too_long")
 	case strings.Contains(s, "://") || strings.Contains(s, "/"):
 		return "", Refuse(Invalid, "host", "host.is_url")
 	case strings.Contains(s, "*"):
@@ -140,7 +148,10 @@ func ParseHostname(s string) (Hostname, error) {
 		return "", Refuse(Invalid, "host", "host.is_address")
 	}
 	ascii, err := hostProfile.ToASCII(s)
-	if err != nil || len(ascii) > 253 || !isLDH(ascii) || !isWritten(ascii) {
+	if len(ascii) > maxHost || slices.ContainsFunc(strings.Split(ascii, "."), func(label string) bool { return len(label) > maxHostLabel }) {
+		return "", Refuse(Invalid, "host", "host.too_long")
+	}
+	if err != nil || !isLDH(ascii) || !isWritten(ascii) {
 		return "", Refuse(Invalid, "host", "host.invalid")
 	}
 	if _, err := netip.ParseAddr(ascii); err == nil || isDigits(ascii[strings.LastIndexByte(ascii, '.')+1:]) {
@@ -159,7 +170,7 @@ func ParseHostname(s string) (Hostname, error) {
 // hyphens inside labels, dots (RFC 1123, section 2.1).
 func isLDH(s string) bool {
 	for label := range strings.SplitSeq(s, ".") {
-		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+		if label == "" || len(label) > maxHostLabel || label[0] == '-' || label[len(label)-1] == '-' {
 			return false
 		}
 		for i := range len(label) {
