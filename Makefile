@@ -3,7 +3,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: up test build generate lint bench fmt
+.PHONY: up test test-hostile build generate lint bench fmt
 
 # One static program, whatever C compiler the machine has.
 export CGO_ENABLED := 0
@@ -30,6 +30,11 @@ test:
 	go vet ./...
 	CGO_ENABLED=1 go test -race -timeout 8m $(RACE)
 	go test -timeout 15m ./...
+
+# The attacks of one member on another, each by its name; they are part of test.
+test-hostile:
+	@.ci/packages $(RUN)
+	go test -count=1 -v -timeout 5m ./internal/hostile
 
 # File by file: given a directory, templ also walks through what members put
 # below it.

@@ -1,0 +1,53 @@
+package hostile
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+)
+
+// row is one line of the table of attacks.
+type row struct {
+	id        string
+	technique string
+	attack    func(*testing.T, *world)
+}
+
+// table is every row that has a test, in the order in which they run.
+func table() []row { return slices.Concat(phpRows, apacheRows, rootRows, databaseRows, ftpRows) }
+
+// without are the rows that have no test; the package's comment says why.
+var without = []string{"P24", "P26", "P27", "P29", "R03", "R05"}
+
+func TestHostile(t *testing.T) {
+	w := start(t)
+	for _, r := range table() {
+		t.Run(r.id+" "+r.technique, func(t *testing.T) { r.attack(t, w) })
+	}
+	t.Run("after all of it the victim's site is as it was", func(t *testing.T) {
+		w.alive(t)
+		is(t, "secret.txt", w.victim.get(t, "/secret.txt").body, secret)
+	})
+}
+
+func TestEveryRowHasATest(t *testing.T) {
+	have := map[string]int{}
+	for _, r := range table() {
+		have[r.id]++
+	}
+	for _, id := range without {
+		have[id]++
+	}
+	for kind, n := range map[string]int{"P": 32, "H": 42, "R": 6, "D": 13, "F": 3} {
+		for i := range n {
+			id := fmt.Sprintf("%s%02d", kind, i+1)
+			if have[id] != 1 {
+				t.Errorf("%s has %d tests", id, have[id])
+			}
+			delete(have, id)
+		}
+	}
+	for id := range have {
+		t.Errorf("%s is no row", id)
+	}
+}
