@@ -89,7 +89,16 @@ func runUp(ctx context.Context, l config.Layout, want ports, out io.Writer) erro
 	case errors.Is(err, syscall.EROFS):
 		return refuseUp("up.read_only", outside)
 	}
-	return err
+	return asSeenOutside(err, outside)
+}
+
+// asSeenOutside is err with the paths that whoever reads it knows. What is
+// refused with a text of its own names them already.
+func asSeenOutside(err error, outside string) error {
+	if _, ok := errors.AsType[*hosting.Error](err); ok || err == nil {
+		return err
+	}
+	return errors.New(strings.ReplaceAll(err.Error(), config.Mount+"/", outside+"/"))
 }
 
 // privateInstallation is a private installation while it runs.

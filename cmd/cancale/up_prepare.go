@@ -114,7 +114,7 @@ func (u *privateInstallation) checkVersion() error {
 		return err
 	}
 	for _, e := range entries {
-		if e.Name() != filepath.Base(u.Lock()) && e.Name() != "lost+found" {
+		if e.Name() != filepath.Base(u.Lock()) && e.Name() != "lost+found" && !strings.HasPrefix(e.Name(), unfinishedPrefix) {
 			return refuseUp("up.not_empty", u.outside, e.Name())
 		}
 	}
@@ -126,7 +126,7 @@ func (u *privateInstallation) markVersion() error {
 	if _, err := os.Stat(u.Version()); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return os.WriteFile(u.Version(), []byte(layoutVersion+"\n"), 0o644)
+	return writeFile(u.Version(), []byte(layoutVersion+"\n"), 0o644, 0)
 }
 
 // What a disk must have left for an installation to start, in MiB: the first
@@ -281,9 +281,12 @@ func writeJSONFile(path string, v any, mode fs.FileMode, gid int) error {
 	return writeFile(path, append(data, '\n'), mode, gid)
 }
 
+// unfinishedPrefix is of the names of files that writeFile did not complete.
+const unfinishedPrefix = ".tmp-"
+
 // writeFile replaces a file of root's in one step.
 func writeFile(path string, data []byte, mode fs.FileMode, gid int) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".tmp-") // 0600 until it is complete
+	f, err := os.CreateTemp(filepath.Dir(path), unfinishedPrefix) // 0600 until it is complete
 	if err != nil {
 		return err
 	}

@@ -349,12 +349,36 @@ func TestUpIsRefusedInOneLine(t *testing.T) {
 			return dir
 		}
 	}
+	readOnly := func(t *testing.T) string {
+		dir := t.TempDir()
+		if err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_RDONLY, ""); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+		return dir
+	}
+	broken := filepath.Join(t.TempDir(), "broken")
+	unreadable := func(t *testing.T) string {
+		for name, text := range map[string]string{"version": "1\n", "etc/secrets.json": ""} {
+			path := filepath.Join(broken, name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return broken
+	}
 	for _, tt := range []struct {
 		name string
 		data func(t *testing.T) string
 		args []string
 		want string
 	}{
+		{"a disk that is mounted read-only", readOnly, nil, "read-only"},
+		{"a new directory on such a disk", func(t *testing.T) string { return filepath.Join(readOnly(t), "data") }, nil, "read-only"},
+		{"a file that makes no sense is named as everybody sees it", unreadable, nil, filepath.Join(broken, "etc", "secrets.json")},
 		{"a port that is taken", empty, []string{"--http-port", port}, "port " + port + " is taken; choose another with --http-port"},
 		{"the panel's port that is taken", empty, []string{"--panel-port", port}, "port " + port + " is taken; choose another with --panel-port"},
 		{"a directory of another version", holding("version", "7\n"), nil, "layout 7"},

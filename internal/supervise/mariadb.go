@@ -111,7 +111,7 @@ func InstallMariaDB(ctx context.Context, l config.Layout, instance string) error
 		}
 	}
 	if _, err := os.Stat(l.MariaDB()); err == nil {
-		return nil // renamed into its place, so complete
+		return ownedDir(l.MariaDB(), 0o700) // renamed into its place, so complete
 	}
 	unfinished := l.MariaDB() + ".unfinished"
 	if err := os.RemoveAll(unfinished); err != nil {
