@@ -68,9 +68,13 @@ func report(cmd *cobra.Command, err error) int {
 	}
 	ctx := speak(context.Background())
 	r := explain(ctx, err)
-	line := r.Message
-	if flag := flagOf(cmd, r.Field); flag != "" {
-		line = "--" + flag + i18n.T(ctx, "cli.colon") + line
+	line := flagged(ctx, cmd, r)
+	if es, ok := errors.AsType[hosting.Errors](err); ok && len(es) > 1 {
+		lines := make([]string, len(es))
+		for i, e := range es {
+			lines[i] = flagged(ctx, cmd, refusal{Field: e.Field, Message: explainOne(ctx, e)})
+		}
+		line = strings.Join(lines, " ")
 	}
 	fmt.Fprintln(cmd.ErrOrStderr(), "cancale: "+oneLine(line))
 	if _, done := errors.AsType[answered](err); !done && wantsJSON(cmd) {
@@ -79,6 +83,14 @@ func report(cmd *cobra.Command, err error) int {
 		}{r})
 	}
 	return statusOf(err)
+}
+
+// flagged is what is said, behind the flag that it is said of.
+func flagged(ctx context.Context, cmd *cobra.Command, r refusal) string {
+	if flag := flagOf(cmd, r.Field); flag != "" {
+		return "--" + flag + i18n.T(ctx, "cli.colon") + r.Message
+	}
+	return r.Message
 }
 
 // statusOf is the exit status that err stands for.
