@@ -264,10 +264,11 @@ func greetFTP(ctx context.Context, address string) (string, error) {
 // apacheConfiguration lets Apache read its whole configuration, in the view of
 // the file system that `up` gave it.
 func (d *doctor) apacheConfiguration(ctx context.Context) {
+	up := "/proc/" + strconv.Itoa(d.status.PID)
 	out, err := host.New(d.layout, nil).Check(ctx, host.Command{
 		Path: "/usr/bin/nsenter",
 		Args: []string{
-			"--mount=/proc/" + strconv.Itoa(d.status.PID) + "/ns/mnt", "--",
+			"--mount=" + up + "/ns/mnt", "--root=" + up + "/root", "--", // the root too: up may run in a chroot
 			"/usr/sbin/apache2", "-t", "-f", filepath.Join(config.Mount, "apache", "apache2.conf"),
 		},
 		Env: []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"},
