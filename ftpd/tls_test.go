@@ -329,7 +329,10 @@ func TestTLSAttacks(t *testing.T) {
 		if err := tls.Client(c.conn, trust(other)).Handshake(); err == nil {
 			t.Error("a client that does not trust the certificate went on")
 		}
-		c.ended()
+		_ = c.conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+		if _, err := io.Copy(io.Discard, c.conn); os.IsTimeout(err) {
+			t.Error("the connection is still open")
+		}
 	})
 	t.Run("old versions are refused", func(t *testing.T) {
 		config := trust(pool)

@@ -49,7 +49,7 @@ func ftpRows(rows []store.FTPRow) []views.FTPRow {
 // ftpServer is what a connection card says: the panel's own host name, where
 // the FTP service listens too.
 func (s *server) ftpServer() views.FTPServer {
-	return views.FTPServer{Host: s.public.Hostname(), Port: s.conf.FTPPort}
+	return views.FTPServer{Host: s.public.Hostname(), Port: s.conf.FTPPort, TLS: s.conf.FTPTLS}
 }
 
 // choosable is how many sites a form offers to choose from.

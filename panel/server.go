@@ -33,6 +33,7 @@ type Config struct {
 	PublicURL string // as people type it, such as http://panel.example:8600
 	HTTPPort  int    // where members' sites answer
 	FTPPort   int
+	FTPTLS    bool // TLS is offered there
 	Layout    config.Layout
 	Log       *slog.Logger // slog.Default() when nil
 }

@@ -27,6 +27,10 @@ func ftpdCommand() *cobra.Command {
 			if err := readSettings(ftpdFile(l), &set); err != nil {
 				return err
 			}
+			certificate, err := openCertificate(l)
+			if err != nil {
+				return err
+			}
 			listener, err := inheritedListener()
 			if err != nil {
 				return err
@@ -42,7 +46,9 @@ func ftpdCommand() *cobra.Command {
 			case err != nil:
 				return err
 			}
-			return ftpd.Run(cmd.Context(), ftpd.Config{Listener: listener, Store: st, Layout: l})
+			return ftpd.Run(cmd.Context(), ftpd.Config{
+				Listener: listener, Store: st, Layout: l, TLS: set.TLS, Active: set.Active, Certificate: certificate.ask,
+			})
 		},
 	}
 }

@@ -34,7 +34,7 @@ func panelCommand() *cobra.Command {
 			defer st.Close()
 			return panel.Run(cmd.Context(), panel.Config{
 				Listener: listener, Store: st, Secret: set.Secret, PublicURL: set.PublicURL,
-				HTTPPort: set.HTTPPort, FTPPort: set.FTPPort, Layout: l,
+				HTTPPort: set.HTTPPort, FTPPort: set.FTPPort, FTPTLS: set.FTPTLS, Layout: l,
 			})
 		},
 	}

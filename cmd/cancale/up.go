@@ -36,7 +36,12 @@ outside of the data directory is changed, and no service of the machine is touch
 
 A line "ready: http://…" on standard output says that every service answers.
 CANCALE_BIND is the address to listen on, 127.0.0.1 when it is not set. A port
-of 0 is any free one.`,
+of 0 is any free one.
+
+CANCALE_FTP_TLS is off, offered (when it is not set) or required. The certificate
+is etc/certificate.pem and etc/key.pem in the data directory; one is made when
+there is none, and one that is put there is used at once. CANCALE_FTP_ACTIVE=yes
+lets the FTP service open data connections to its clients.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, err := layout(cmd)
@@ -47,7 +52,11 @@ of 0 is any free one.`,
 			if err != nil {
 				return err
 			}
-			return runUp(cmd.Context(), l, ports, cmd.OutOrStdout())
+			policy, err := readFTPPolicy()
+			if err != nil {
+				return err
+			}
+			return runUp(cmd.Context(), l, ports, policy, cmd.OutOrStdout())
 		},
 	}
 	addPortFlags(cmd)
@@ -61,7 +70,7 @@ func refuseUp(key string, args ...string) *hosting.Error {
 
 // runUp gives itself a view of the file system in which the data directory is
 // config.Mount, and runs the installation there.
-func runUp(ctx context.Context, l config.Layout, want ports, out io.Writer) error {
+func runUp(ctx context.Context, l config.Layout, want ports, policy ftpPolicy, out io.Writer) error {
 	if os.Geteuid() != 0 {
 		return refuseUp("up.not_root")
 	}
@@ -79,7 +88,7 @@ func runUp(ctx context.Context, l config.Layout, want ports, out io.Writer) erro
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, nil)))
 
-	u := &privateInstallation{Layout: config.Layout{Root: config.Mount}, outside: outside, ports: want, out: out}
+	u := &privateInstallation{Layout: config.Layout{Root: config.Mount}, outside: outside, ports: want, ftp: policy, out: out}
 	err := u.run(ctx)
 	switch {
 	case ctx.Err() != nil:
@@ -106,6 +115,7 @@ type privateInstallation struct {
 	config.Layout        // as the daemons see it
 	outside       string // the data directory as everybody else sees it
 	ports         ports
+	ftp           ftpPolicy
 	out           io.Writer
 
 	instance string

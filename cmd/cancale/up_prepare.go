@@ -11,9 +11,11 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"cancale/ftpd"
 	"cancale/internal/config"
 	"cancale/internal/driver/apache"
 	"cancale/internal/hosting"
@@ -68,12 +70,16 @@ func takeLock(path, data string) (*os.File, error) {
 // prepare makes sure that the machine and the directory can carry an
 // installation, and makes what belongs to every one. It may be run at any time.
 func (u *privateInstallation) prepare() error {
-	for _, step := range []func() error{u.checkPrograms, u.checkDisk, u.markVersion, u.makeDirectories, u.readSecrets} {
+	for _, step := range []func() error{u.checkPrograms, u.checkDisk, u.markVersion, u.makeDirectories, u.readSecrets, u.makeCertificate} {
 		if err := step(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (u *privateInstallation) makeCertificate() error {
+	return makeCertificate(u.Layout, u.ports.hosts(), time.Now())
 }
 
 // programs that are started, and Debian's packages that they come in.
@@ -239,6 +245,7 @@ type (
 		PublicURL string       `json:"public_url"`
 		HTTPPort  int          `json:"http_port"`
 		FTPPort   int          `json:"ftp_port"`
+		FTPTLS    bool         `json:"ftp_tls"`
 	}
 	agentSettings struct {
 		Store  store.Config  `json:"store"`
@@ -247,6 +254,7 @@ type (
 	}
 	ftpdSettings struct {
 		Store store.Config `json:"store"`
+		ftpPolicy
 	}
 )
 
@@ -266,9 +274,9 @@ func (u *privateInstallation) writeSettings() error {
 	app := u.storeConfig(appUser, u.secrets.App)
 	agent := u.storeConfig(agentUser, u.secrets.Agent)
 	return errors.Join(
-		writeJSONFile(panelFile(u.Layout), panelSettings{app, u.secrets.Panel, u.ports.url(), u.ports.http, u.ports.ftp}, 0o640, config.PanelUID),
+		writeJSONFile(panelFile(u.Layout), panelSettings{app, u.secrets.Panel, u.ports.url(), u.ports.http, u.ports.ftp, u.ftp.TLS != ftpd.TLSOff}, 0o640, config.PanelUID),
 		writeJSONFile(agentFile(u.Layout), agentSettings{agent, nodeName, u.apacheConfig()}, 0o600, 0),
-		writeJSONFile(ftpdFile(u.Layout), ftpdSettings{app}, 0o600, 0),
+		writeJSONFile(ftpdFile(u.Layout), ftpdSettings{app, u.ftp}, 0o600, 0),
 		writeJSONFile(u.In("etc", "cli.json"), app, 0o600, 0),
 	)
 }
