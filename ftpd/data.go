@@ -212,7 +212,7 @@ func (s *session) watch() (unwatch func()) {
 	timer := time.AfterFunc(s.srv.limits.watch, func() {
 		defer close(done)
 		s.mu.Lock()
-		if s.data.watching && !s.srv.stopping.Load() {
+		if s.data.watching && s.over() == nil {
 			_ = s.conn.SetReadDeadline(time.Time{})
 		}
 		s.mu.Unlock()

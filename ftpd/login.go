@@ -49,6 +49,9 @@ func pass(s *session, password string) {
 		return
 	}
 	s.login = &found.Login
+	s.mu.Lock()
+	s.grant = grantOf(found)
+	s.mu.Unlock()
 	slog.Info("ftp login", slog.String("login", string(found.Login.Login)), slog.String("source", s.peer.Addr().String()))
 	s.reply(230, "Welcome.")
 }

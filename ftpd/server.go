@@ -51,6 +51,7 @@ type limits struct {
 	data      time.Duration // for the data connection to move on
 	watch     time.Duration // a transfer that lasts longer can be aborted
 	drain     time.Duration // for transfers to end when the daemon stops
+	recheck   time.Duration // how often the logins of open sessions are looked at
 	failure   time.Duration // pause after a wrong password
 	failures  int           // wrong passwords before the connection is closed
 	sessions  int           // at a time
@@ -59,7 +60,7 @@ type limits struct {
 
 var defaultLimits = limits{
 	login: time.Minute, idle: 10 * time.Minute, reply: 30 * time.Second,
-	handshake: 20 * time.Second, accept: 20 * time.Second, data: time.Minute, watch: 20 * time.Millisecond, drain: 5 * time.Second,
+	handshake: 20 * time.Second, accept: 20 * time.Second, data: time.Minute, watch: 20 * time.Millisecond, drain: 5 * time.Second, recheck: 2 * time.Second,
 	failure: time.Second, failures: 4,
 	sessions: 2000, source: 40,
 }
@@ -132,6 +133,11 @@ func (srv *server) serve(ctx context.Context) error {
 		// The engine's own Shutdown is not used: it only closes the listener.
 		go func() { ended <- l.ended(engine.Serve(l)) }()
 	}
+	following, unfollow := context.WithCancel(ctx)
+	var follower sync.WaitGroup
+	follower.Go(func() { srv.followStandings(following) })
+	defer follower.Wait()
+	defer unfollow()
 	var err error
 	waiting := len(listeners)
 	select {

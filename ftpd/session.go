@@ -61,8 +61,11 @@ type session struct {
 
 	moved atomic.Int64 // bytes of the transfer that runs
 
-	mu   sync.Mutex // guards the fields below and deadlines for reading
-	data data
+	revoked atomic.Bool // the login is no longer good for this session
+
+	mu    sync.Mutex // guards the fields below and deadlines for reading
+	data  data
+	grant *grant // nil before the login
 }
 
 // received is a line of the client, or what is wrong with it.
@@ -190,6 +193,8 @@ func (s *session) farewell() string {
 	switch {
 	case s.srv.stopping.Load():
 		return "The service is stopping, goodbye."
+	case s.revoked.Load():
+		return "Your access has changed, goodbye."
 	case s.login == nil:
 		return "No login in time, goodbye."
 	}
@@ -198,6 +203,9 @@ func (s *session) farewell() string {
 
 // next is the next line: one that came during a transfer, or one to wait for.
 func (s *session) next() ([]byte, error) {
+	if s.revoked.Load() {
+		return nil, os.ErrDeadlineExceeded
+	}
 	if len(s.queue) > 0 {
 		first := s.queue[0]
 		s.queue = s.queue[1:]
@@ -208,9 +216,9 @@ func (s *session) next() ([]byte, error) {
 		deadline = s.begun.Add(s.srv.limits.login)
 	}
 	s.mu.Lock()
-	if s.srv.stopping.Load() {
+	if err := s.over(); err != nil {
 		s.mu.Unlock()
-		return nil, os.ErrDeadlineExceeded
+		return nil, err
 	}
 	_ = s.conn.SetReadDeadline(deadline)
 	s.mu.Unlock()

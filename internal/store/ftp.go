@@ -308,3 +308,46 @@ func (s *Store) AuthenticateFTP(ctx context.Context, login, password, source str
 	}
 	return session, addAliases(db, slices.Clip(session.Sites), func(s *hosting.Site) *hosting.Site { return s })
 }
+
+// FTPStanding is what an FTP login may do now, for sessions that are open.
+type FTPStanding struct {
+	Generation uint64 // raised by each change of the login, its password included
+	Open       bool   // neither shut nor suspended nor over
+	Sites      map[hosting.SiteID]bool
+}
+
+// FTPStandings tells how some FTP logins stand; those that are gone are left
+// out. Sites holds the ones that each reaches and that are in service.
+func (s *Store) FTPStandings(ctx context.Context, ids []hosting.FTPLoginID) (map[hosting.FTPLoginID]FTPStanding, error) {
+	type row struct {
+		ID         hosting.FTPLoginID
+		Generation uint64
+		Disabled   bool
+		Suspended  bool
+		Removing   bool
+		Expires    *time.Time
+		Site       hosting.SiteID // 0 when it reaches none
+	}
+	standings := make(map[hosting.FTPLoginID]FTPStanding, len(ids))
+	rows, err := list[row](s.db.WithContext(ctx), "SELECT f.id, f.generation, f.disabled, a.suspended, a.removing, a.expires, COALESCE(s.id, 0) AS site"+
+		" FROM ftp_logins f JOIN accounts a ON a.id = f.account_id"+
+		" LEFT JOIN sites s ON s.account_id = f.account_id AND (f.site_id = 0 OR s.id = f.site_id) AND s.removing = 0 AND s.suspended = 0"+
+		" WHERE f.id IN ?", ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		standing, known := standings[r.ID]
+		if !known {
+			standing = FTPStanding{
+				Generation: r.Generation, Sites: map[hosting.SiteID]bool{},
+				Open: !r.Disabled && !r.Suspended && !r.Removing && (r.Expires == nil || !now().After(*r.Expires)),
+			}
+			standings[r.ID] = standing
+		}
+		if r.Site != 0 {
+			standing.Sites[r.Site] = true
+		}
+	}
+	return standings, nil
+}
