@@ -44,7 +44,7 @@ func newRoot() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetVersionTemplate("cancale {{.Version}}\n")
 	root.PersistentFlags().String("data", os.Getenv("CANCALE_DATA"), "directory of a private installation (CANCALE_DATA)")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return wrongFlag(err) })
 	root.AddCommand(upCommand(), panelCommand(), agentCommand(), ftpdCommand(), enterCommand(), logsCommand())
 	addVerbs(root)
 	return root

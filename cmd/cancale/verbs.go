@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"cancale/internal/config"
 	"cancale/internal/hosting"
@@ -50,7 +51,7 @@ func refuseAsUsage(cmd *cobra.Command) {
 			case err != nil && cmd.HasParent():
 				return usage("cli.usage_line", cmd.UseLine())
 			case err != nil:
-				return usageError{err}
+				return usage("cli.command_unknown", args[0])
 			}
 			return nil
 		}
@@ -58,6 +59,30 @@ func refuseAsUsage(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		refuseAsUsage(sub)
 	}
+}
+
+// wrongFlag is what the parser of flags refuses, in words of the catalogue.
+func wrongFlag(err error) error {
+	if e, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		if short := e.GetSpecifiedShortnames(); short != "" {
+			return usage("cli.flag_unknown", "-"+short)
+		}
+		return usage("cli.flag_unknown", "--"+e.GetSpecifiedName())
+	}
+	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		return usage("cli.flag_value", "--"+e.GetSpecifiedName())
+	}
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		key := "cli.flag_invalid"
+		switch e.GetFlag().Value.(type) {
+		case *waitFlag:
+			key = "cli.flag_not_a_time"
+		case *limitFlag:
+			key = "cli.flag_not_a_limit"
+		}
+		return usage(key, "--"+e.GetFlag().Name, e.GetValue())
+	}
+	return usageError{err}
 }
 
 // waitFlag is --wait: a length of time, of seconds when it has no unit.

@@ -48,6 +48,37 @@ func TestWaitFlag(t *testing.T) {
 	}
 }
 
+func TestWhatFlagsDoNotTakeIsSaidInBothLanguages(t *testing.T) {
+	for _, c := range []struct{ args, en, fr string }{
+		{"nonsense", "there is no command “nonsense”", "il n’y a pas de commande «\u00a0nonsense\u00a0»"},
+		{"site list --nonsense", "there is no option --nonsense here", "il n’y a pas d’option --nonsense ici"},
+		{"site list -x", "there is no option -x here", "il n’y a pas d’option -x ici"},
+		{"site list --account", "--account needs a value", "--account attend une valeur"},
+		{"site list --wait=soon", "--wait does not take “soon”: give a length", "donnez une durée"},
+		{"plan create x --sites many", "--sites does not take “many”: give a whole", "donnez un nombre"},
+		{"audit list --limit many", "--limit does not take “many”", "--limit n’accepte pas"},
+	} {
+		root := newRoot()
+		root.SetArgs(strings.Fields(c.args))
+		cmd, err := root.ExecuteC()
+		for locale, want := range map[string]string{"C": c.en, "fr_FR.UTF-8": c.fr} {
+			t.Setenv("LC_ALL", locale)
+			var said bytes.Buffer
+			cmd.SetErr(&said)
+			cmd.SetOut(io.Discard)
+			if status := report(cmd, err); status != exitUsage || !strings.Contains(said.String(), want) {
+				t.Errorf("%s in %s: status %d, %q, want %q", c.args, locale, status, said.String(), want)
+			}
+		}
+	}
+}
+
+func TestOneLine(t *testing.T) {
+	if got, want := oneLine(" a\n\tb \x1b[31m\u009bc\u0085d\u2028e\u00a0: f"), "a b [31m c d e\u00a0: f"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestReport(t *testing.T) {
 	t.Setenv("LC_ALL", "C")
 	for _, c := range []struct {
