@@ -3,7 +3,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: up test test-hostile build generate lint bench fmt
+.PHONY: up test test-hostile build generate lint bench fmt screenshots
 
 # One static program, whatever C compiler the machine has.
 export CGO_ENABLED := 0
@@ -51,3 +51,8 @@ fmt:
 bench: build
 	@.ci/packages $(RUN)
 	@go run ./cmd/cancale-bench
+
+# Every page in every state, in both themes, at 1280 and 320 pixels.
+screenshots:
+	@.ci/packages chromium
+	@go test ./views -count=1 -run TestEveryPageIsAccessible -screenshots "$(CURDIR)/screenshots"

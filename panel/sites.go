@@ -3,6 +3,7 @@ package panel
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -49,8 +50,18 @@ func (s *server) newSite(r *Request) error {
 	}
 	form := views.SiteForm{DocumentRoot: string(hosting.DefaultDocumentRoot), PHP: string(hosting.PHPVersions[0])}
 	r.into(&form)
-	params := views.SiteNewParams{Form: form, Room: roomOf(account)}
+	params := views.SiteNewParams{Form: form, Room: roomOf(account), Address: s.address()}
 	return r.page(func(p views.Page) error { return r.Render(views.SiteNewPage(p, params)) })
+}
+
+// address is where the names of sites must point to: the panel and the sites
+// share a machine, and its address is known when the panel is reached by it.
+func (s *server) address() netip.Addr {
+	address, err := netip.ParseAddr(s.public.Hostname())
+	if err != nil || address.IsUnspecified() {
+		return netip.Addr{}
+	}
+	return address
 }
 
 // createSite is POST /sites/new.
@@ -68,7 +79,7 @@ func (s *server) createSite(r *Request) error {
 	}
 	if messages, ok := refused(err); ok {
 		form.Errors = messages
-		params := views.SiteNewParams{Form: form, Room: roomOf(account)}
+		params := views.SiteNewParams{Form: form, Room: roomOf(account), Address: s.address()}
 		return r.page(func(p views.Page) error { return r.Invalid(views.SiteNewPage(p, params)) })
 	}
 	if err != nil {

@@ -62,8 +62,8 @@ func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// browser is a headless Chromium with an empty profile.
-func browser(t *testing.T) context.Context {
+// browser is a headless Chromium with an empty profile.  It ends after limit.
+func browser(t *testing.T, limit time.Duration) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
@@ -71,9 +71,9 @@ func browser(t *testing.T) context.Context {
 	}
 	options := []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(path), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-sync", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("lang", "fr"), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-sync", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-background-networking", true),
 	}
-	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	ctx, stop := context.WithTimeout(context.Background(), limit)
 	t.Cleanup(stop)
 	ctx, stop = chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(stop)
@@ -86,7 +86,7 @@ func TestScriptsAddComfortUnderTheStrictPolicy(t *testing.T) {
 	s := &stage{}
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	ctx := browser(t)
+	ctx := browser(t, time.Minute)
 
 	open := func(name string) {
 		t.Helper()

@@ -1,6 +1,7 @@
 package views
 
 import (
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -176,7 +177,7 @@ func samples() []sample {
 		{name: "sites", page: SitesPage(member, SitesParams{List: list("/sites", "sort=-state", 7, 1), Rows: sites, Room: room, CanWrite: true})},
 		{name: "sites-none", page: SitesPage(single, SitesParams{List: list("/sites", "", 0, 1), Room: unlimited, CanWrite: true})},
 		{name: "sites-no-match", page: SitesPage(member, SitesParams{List: list("/sites", "q=xyz&state=failed", 0, 1), Room: room})},
-		{name: "site-new", page: SiteNewPage(member, SiteNewParams{Form: SiteForm{DocumentRoot: "www", PHP: "8.2"}, Room: room, Address: "192.0.2.44"})},
+		{name: "site-new", page: SiteNewPage(member, SiteNewParams{Form: SiteForm{DocumentRoot: "www", PHP: "8.2"}, Room: room, Address: netip.MustParseAddr("192.0.2.44")})},
 		{name: "site-new-refused", page: SiteNewPage(member, SiteNewParams{Form: SiteForm{Host: "asso..example", Aliases: "www.asso.example\n<b>", DocumentRoot: "../..", PHP: "8.2", Errors: errs("host", "host.double_dot", "aliases", "site.alias_twice", "document_root", "folder.invalid", "", "plan.full_sites")}, Room: Room{Plan: decouverte, Usage: hosting.Usage{Sites: 1}}})},
 		{name: "site-pending", page: SitePage(member, siteParams(pending))},
 		{name: "site-applying", page: SitePage(member, siteParams(applying))},

@@ -2,6 +2,7 @@ package views
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -38,8 +39,8 @@ type SiteForm struct {
 type SiteNewParams struct {
 	Form SiteForm
 	Room Room
-	// Address is where names must point to, "" when it is not known.
-	Address string
+	// Address is where names must point to; not valid when it is not known.
+	Address netip.Addr
 }
 
 // HostCheckParams is the answer while a host name is typed. Empty when nothing

@@ -2,6 +2,7 @@ package views
 
 import (
 	"context"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -41,6 +42,14 @@ func (e Errors) problems(ctx context.Context, fields ...string) []ui.Problem {
 		}
 	}
 	return list
+}
+
+// pointsTo says what to do so that names lead to address.
+func pointsTo(ctx context.Context, address netip.Addr) string {
+	if address.IsLoopback() {
+		return i18n.T(ctx, "site.points_to_local", address.String())
+	}
+	return i18n.T(ctx, "site.points_to", address.String())
 }
 
 // actionText is an act of the audit log in words; one that has no words yet is
