@@ -104,6 +104,7 @@ func TestEveryPageIsAccessible(t *testing.T) {
 			"a dialogue":       `document.querySelector("#dlg-suspend").showModal()`,
 		} {
 			for _, theme := range []string{"light", "dark"} {
+				do(t, ctx, prefers("light"))
 				ask(t, ctx, fmt.Sprintf(`(document.documentElement.dataset.theme = %q, %s, "")`, theme, open))
 				tell(t, what+", "+theme, ask(t, ctx, allRules))
 				if wide := ask(t, ctx, overflow); wide != "" {
@@ -127,9 +128,7 @@ func look(t *testing.T, ctx context.Context, server, name string) {
 			ask(t, ctx, `(document.querySelectorAll("details:not(.menu)").forEach(d => d.open = true), "")`)
 		}
 		for theme, rules := range map[string]string{"light": allRules, "dark": colourRules} {
-			do(t, ctx, call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-				{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: "reduce"},
-			}}))
+			do(t, ctx, prefers(theme))
 			if *screenshots != "" {
 				shoot(t, ctx, fmt.Sprintf("%s-%d-%s.png", strings.ReplaceAll(name, "/", "-"), screen.width, theme))
 				continue
@@ -183,6 +182,14 @@ func shoot(t *testing.T, ctx context.Context, name string) {
 	if err := os.WriteFile(filepath.Join(*screenshots, name), picture, 0o644); err != nil { //nolint:gosec // pictures of invented data
 		t.Fatal(err)
 	}
+}
+
+// prefers sets what the person's machine asks for: a theme, and that nothing
+// moves, so that a picture and a judgement are of the page at rest.
+func prefers(theme string) chromedp.Action[chromedp.Void] {
+	return call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}})
 }
 
 // call is one command of the browser's protocol that answers nothing of use.
