@@ -54,6 +54,9 @@ func listAudit(ctx context.Context, v *verb, _ []string) error {
 	if err != nil {
 		return err
 	}
+	if limit < 0 {
+		return hosting.Refuse(hosting.Invalid, "limit", "plan.limit_invalid")
+	}
 	rows, err := upTo(limit, func(page int) ([]hosting.AuditEntry, int, error) {
 		f.Page, f.PerPage = page, perPage
 		return v.store.Audit(ctx, v.scope(hosting.AdminAudit), f)
@@ -64,6 +67,11 @@ func listAudit(ctx context.Context, v *verb, _ []string) error {
 	names, err := v.accountNames(ctx)
 	if err != nil {
 		return err
+	}
+	for _, e := range rows { // an account that is gone is named by its end
+		if _, exists := names[e.AccountID]; !exists && e.Action == "account.remove" {
+			names[e.AccountID] = hosting.AccountName(e.Target)
+		}
 	}
 	views := make([]auditView, len(rows))
 	for i, e := range rows {
