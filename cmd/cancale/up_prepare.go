@@ -110,7 +110,7 @@ func (u *privateInstallation) checkVersion() error {
 		if v := strings.TrimSpace(string(version)); v != layoutVersion {
 			return refuseUp("up.other_version", u.outside, v, layoutVersion)
 		}
-		return nil
+		return u.checkDatabase()
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -123,6 +123,22 @@ func (u *privateInstallation) checkVersion() error {
 		if e.Name() != filepath.Base(u.Lock()) && e.Name() != "lost+found" && !strings.HasPrefix(e.Name(), unfinishedPrefix) {
 			return refuseUp("up.not_empty", u.outside, e.Name())
 		}
+	}
+	return nil
+}
+
+// checkDatabase refuses to begin anew beside the homes of sites that are there:
+// uids would be given a second time, to the sites of others.
+func (u *privateInstallation) checkDatabase() error {
+	if _, err := os.Stat(u.MariaDB()); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	homes, err := os.ReadDir(u.Homes())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if len(homes) > 0 {
+		return refuseUp("up.database_lost", filepath.Join(u.outside, filepath.Base(u.MariaDB())), filepath.Join(u.outside, filepath.Base(u.Homes())))
 	}
 	return nil
 }

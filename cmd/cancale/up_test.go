@@ -383,6 +383,13 @@ func TestUpIsRefusedInOneLine(t *testing.T) {
 		{"the panel's port that is taken", empty, []string{"--panel-port", port}, "port " + port + " is taken; choose another with --panel-port"},
 		{"a directory of another version", holding("version", "7\n"), nil, "layout 7"},
 		{"a directory that holds something else", holding("thesis.odt", "text"), nil, "thesis.odt"},
+		{"homes of sites without the database that knows them", func(t *testing.T) string {
+			dir := holding("version", layoutVersion+"\n")(t)
+			if err := os.MkdirAll(filepath.Join(dir, "t", strings.Repeat("a", 32)), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			return dir
+		}, nil, "mariadb is missing"},
 		{"a file", func(t *testing.T) string { return filepath.Join(holding("file", "")(t), "file") }, nil, "is not a directory"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -38,8 +38,8 @@ var reservedAccounts = []string{"cancale", "mysql", "mariadb", "root", "sys", "i
 
 // ParseAccountName accepts the short name of a hosted association.
 func ParseAccountName(s string) (AccountName, error) {
-	s = strings.ToLower(strings.TrimSpace(s))
-	if !accountName.MatchString(s) || strings.HasSuffix(s, "-") {
+	s = strings.TrimSpace(s)
+	if !accountName.MatchString(s) {
 		return "", Refuse(Invalid, "name", "account.name_invalid")
 	}
 	if slices.Contains(reservedAccounts, s) {
@@ -50,8 +50,8 @@ func ParseAccountName(s string) (AccountName, error) {
 
 // ParsePlanName accepts the short name of a plan.
 func ParsePlanName(s string) (PlanName, error) {
-	s = strings.ToLower(strings.TrimSpace(s))
-	if !accountName.MatchString(s) || strings.HasSuffix(s, "-") {
+	s = strings.TrimSpace(s)
+	if !accountName.MatchString(s) {
 		return "", Refuse(Invalid, "name", "plan.name_invalid")
 	}
 	return PlanName(s), nil
