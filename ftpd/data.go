@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -246,7 +247,7 @@ func (s *session) follow() {
 			s.mu.Unlock()
 			return
 		case err == nil && strings.EqualFold(string(line), "STAT"):
-			s.replyLines(211, s.state(fmt.Sprintf("Data connection open, %d bytes so far", s.moved.Load()))...)
+			s.replyLines(211, s.state(fmt.Sprintf("Data connection open, %d bytes so far", s.progress()))...)
 		case err == nil || errors.Is(err, errLongLine) || errors.Is(err, errControlByte):
 			s.queue = append(s.queue, received{line, err})
 		case errors.Is(err, os.ErrDeadlineExceeded):
@@ -389,13 +390,66 @@ func (d *dataConn) sendFile(f *os.File, n int64) (sent int64, err error) {
 	return sent, nil
 }
 
+// progress is how many bytes of the running transfer have moved. Those that the
+// kernel moves for us it also counts.
+func (s *session) progress() int64 {
+	s.mu.Lock()
+	conn := s.data.conn
+	s.mu.Unlock()
+	moved := s.moved.Load()
+	if conn == nil || s.protection.data {
+		return moved
+	}
+	if raw, err := conn.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) {
+			if info, err := unix.GetsockoptTCPInfo(int(fd), unix.SOL_TCP, unix.TCP_INFO); err == nil {
+				moved = max(moved, int64(info.Bytes_received))
+			}
+		})
+	}
+	return moved
+}
+
+// spliceChunk is how much of an upload is moved before it is counted.
+const spliceChunk = 8 << 20
+
+// fileTroubles are errors of splice(2) that are the file's and not the
+// connection's.
+var fileTroubles = []error{unix.ENOSPC, unix.EDQUOT, unix.EFBIG, unix.EIO, unix.EROFS, unix.ENOMEM}
+
+// splice writes what is uploaded to a file without a copy through our memory.
+func (d *dataConn) splice(f *os.File) (n int64, err error) {
+	for {
+		_ = d.SetReadDeadline(d.deadline())
+		m, err := f.ReadFrom(&io.LimitedReader{R: d.TCPConn, N: spliceChunk})
+		n += m
+		d.session.moved.Add(m)
+		switch {
+		case m > 0 && (err == nil || errors.Is(err, os.ErrDeadlineExceeded)): // it moves
+		case err == nil:
+			if err = d.ended(io.EOF); errors.Is(err, io.EOF) {
+				return n, nil
+			}
+			return n, err
+		case slices.ContainsFunc(fileTroubles, func(trouble error) bool { return errors.Is(err, trouble) }):
+			return n, err
+		default:
+			return n, d.ended(err)
+		}
+	}
+}
+
 // bufferSize is how much of an upload is written at a time.
 const bufferSize = 256 << 10
 
 var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
-// copyToFile copies all of r to f.
+// copyToFile copies all of r to f; what comes in clear does not pass through
+// our memory.
 func copyToFile(f *os.File, r io.Reader) (n int64, err error) {
+	if d, ok := r.(*dataConn); ok && d.tls == nil {
+		return d.splice(f)
+	}
 	buf := buffers.Get().(*[bufferSize]byte)
 	defer buffers.Put(buf)
 	for {
