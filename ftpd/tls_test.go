@@ -527,3 +527,64 @@ f.delete("p.bin")
 f.quit()
 print("same" if got.getvalue() == open(sys.argv[4], "rb").read() else "differs")
 `
+
+func TestNothingLeaksWithTLS(t *testing.T) {
+	lim := quick()
+	lim.handshake, lim.accept = 300*time.Millisecond, 300*time.Millisecond
+	m, pool := tlsWorld(t, lim, TLSOffered)
+	config := trust(pool)
+	enter := func() *client {
+		c := m.dial("").secure(config)
+		c.want(331, "USER "+m.login)
+		c.want(230, "PASS "+m.password)
+		c.want(200, "PBSZ 0")
+		c.want(200, "PROT P")
+		return c
+	}
+	enter().want(221, "QUIT") // the store's connections are open now
+	settle := func() (int, int, int64) {
+		eventually(t, "all sessions end", func() bool {
+			m.srv.mu.Lock()
+			defer m.srv.mu.Unlock()
+			return len(m.srv.sessions) == 0
+		})
+		descriptors, goroutines := usage(t)
+		return descriptors, goroutines, memory()
+	}
+	descriptors, goroutines, held := settle()
+	ours := 0 // the clients' ends that stay open
+	for range 30 {
+		c := m.dial("") // never begins
+		c.want(234, "AUTH TLS")
+		defer c.conn.Close()
+		ours++
+		c = m.dial("") // vanishes before
+		c.want(234, "AUTH TLS")
+		_ = c.conn.Close()
+	}
+	for range 20 {
+		c := enter() // no handshake on the data connection
+		d := c.data()
+		c.want(150, "LIST")
+		_ = c.conn.Close()
+		_ = d.Close()
+		c = enter() // killed in the middle
+		plain := c.data()
+		c.want(150, "STOR www/x")
+		conn := tls.Client(plain, config)
+		check(t, conn.Handshake())
+		_, _ = conn.Write(make([]byte, 100_000))
+		_ = c.conn.SetLinger(0)
+		_ = c.conn.Close()
+		_ = plain.Close()
+	}
+	c := enter()
+	for range 200 {
+		c.secret(config, "STOR www/y", "x")
+	}
+	_ = c.conn.Close()
+	d, g, h := settle()
+	if d > descriptors+ours+2 || g > goroutines+2 || h > held+4<<20 {
+		t.Errorf("%d descriptors, were %d; %d goroutines, were %d; %d bytes, were %d", d, descriptors, g, goroutines, h, held)
+	}
+}

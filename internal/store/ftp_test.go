@@ -100,3 +100,42 @@ func TestFTPLogins(t *testing.T) {
 		refused(t, err, hosting.OverLimit, "", "signin.too_many")
 	})
 }
+
+func TestFTPStandings(t *testing.T) {
+	st := testenv.Store(t)
+	account := anAccount(t, st, "one")
+	a, b := aSite(t, st, account, "a.example.com"), aSite(t, st, account, "b.example.com")
+	bare := anAccount(t, st, "two")
+	make := func(account hosting.Account, spec hosting.FTPSpec) hosting.FTPLogin {
+		t.Helper()
+		login, _, err := st.CreateFTPLogin(t.Context(), root, account.ID, spec)
+		ok(t, err)
+		return login
+	}
+	one, all, none := make(account, hosting.FTPSpec{Login: "web@one", Site: a.ID}), make(account, hosting.FTPSpec{Login: "one"}), make(bare, hosting.FTPSpec{Login: "two"})
+	now := func() map[hosting.FTPLoginID]store.FTPStanding {
+		t.Helper()
+		return must(st.FTPStandings(t.Context(), []hosting.FTPLoginID{one.ID, all.ID, none.ID, 999}))(t)
+	}
+	first := now()
+	if len(first) != 3 || !first[one.ID].Open || len(first[one.ID].Sites) != 1 || !first[one.ID].Sites[a.ID] || len(first[all.ID].Sites) != 2 ||
+		!first[none.ID].Open || len(first[none.ID].Sites) != 0 || first[one.ID].Generation != one.Sync.Generation {
+		t.Fatalf("%+v", first)
+	}
+	if got := must(st.FTPStandings(t.Context(), nil))(t); len(got) != 0 {
+		t.Errorf("%+v", got)
+	}
+	_, _, err := st.ResetFTPPassword(t.Context(), root, one.ID)
+	ok(t, err)
+	must(st.SetFTPEnabled(t.Context(), root, all.ID, false))(t)
+	must(st.SuspendSite(t.Context(), root, b.ID))(t)
+	ok(t, st.SuspendAccount(t.Context(), root, bare.ID))
+	after := now()
+	if after[one.ID].Generation == one.Sync.Generation || !after[one.ID].Open || after[all.ID].Open || len(after[all.ID].Sites) != 1 || after[none.ID].Open {
+		t.Errorf("%+v", after)
+	}
+	ok(t, st.RemoveFTPLogin(t.Context(), root, all.ID))
+	if _, there := now()[all.ID]; there {
+		t.Error("a login that was removed still stands")
+	}
+}
