@@ -4,7 +4,9 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"cancale/internal/config"
@@ -195,10 +197,23 @@ func (s *server) showPlatform(r *Request) error {
 		Services: services(status),
 		Ports:    s.ports(status),
 		Sites:    counts.Sites,
+		Versions: versions(),
 		DataDir:  status.Data,
 		Machine:  machine,
 	}
 	return r.page(func(p views.Page) error { return r.Render(views.AdminPlatformPage(p, params)) })
+}
+
+// versions are those that the panel knows of by itself.
+func versions() []views.Version {
+	var list []views.Version
+	if build, ok := debug.ReadBuildInfo(); ok && strings.HasPrefix(build.Main.Version, "v") {
+		list = append(list, views.Version{Name: "Cancale", Number: build.Main.Version})
+	}
+	for _, v := range hosting.PHPVersions {
+		list = append(list, views.Version{Name: "PHP", Number: string(v)})
+	}
+	return list
 }
 
 // status is what the supervisor wrote last; nothing when there is no
@@ -214,7 +229,7 @@ func (s *server) status(r *Request) config.Status {
 func services(status config.Status) []views.Service {
 	list := make([]views.Service, len(status.Services))
 	for i, svc := range status.Services {
-		list[i] = views.Service{Name: svc.Name, State: svc.State, PID: svc.PID}
+		list[i] = views.Service{Name: svc.Name, State: svc.State, PID: svc.PID, Since: svc.Since}
 		if svc.State == "running" {
 			list[i].State = "ready"
 		}

@@ -39,11 +39,23 @@ func refreshFor(changing []hosting.Site) int {
 	return 0
 }
 
+// targetName is what an act of the audit log was done to.
+func targetName(ctx context.Context, target string) string {
+	if target == string(hosting.FirstEmail) {
+		return i18n.T(ctx, "audit.first_administrator")
+	}
+	return target
+}
+
 // actorName is who did something, as the audit log knows it.
 func actorName(ctx context.Context, actor string) string {
 	switch {
 	case actor == "":
 		return i18n.T(ctx, "audit.nobody")
+	case actor == "up":
+		return i18n.T(ctx, "audit.installation")
+	case actor == string(hosting.FirstEmail):
+		return i18n.T(ctx, "audit.first_administrator")
 	case strings.HasPrefix(actor, "cli:"):
 		return i18n.T(ctx, "audit.command_line", strings.TrimPrefix(actor, "cli:"))
 	}

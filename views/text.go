@@ -190,6 +190,14 @@ func share(ctx context.Context, used, limit int) string {
 // folder is a document root or a login's folder as people write it.
 func folder(d hosting.DocumentRoot) string { return "/" + string(d) }
 
+// reach is the folder that an FTP login is shut in, in words when it is in none.
+func reach(ctx context.Context, d hosting.DocumentRoot) string {
+	if d == "" {
+		return i18n.T(ctx, "ftp.every_folder")
+	}
+	return folder(d)
+}
+
 // otherLang is the language that the footer offers.
 func otherLang(ctx context.Context) string {
 	if i18n.Lang(ctx) == "fr" {

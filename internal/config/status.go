@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"time"
 )
 
 // Status is what a private installation says of itself in Layout.Status().
@@ -22,9 +23,10 @@ type Status struct {
 
 // Service is one daemon of the installation.
 type Service struct {
-	Name  string `json:"name"`
-	State string `json:"state"` // running, starting, stopped or failed
-	PID   int    `json:"pid"`
+	Name  string    `json:"name"`
+	State string    `json:"state"` // running, starting, stopped or failed
+	PID   int       `json:"pid"`
+	Since time.Time `json:"since,omitzero"` // running since then
 }
 
 // ReadStatus reads what `up` wrote last. Whether `up` still lives is not its

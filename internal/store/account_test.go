@@ -272,3 +272,16 @@ func TestDatabases(t *testing.T) {
 		must(st.RetryDatabase(t.Context(), root, rows[0].ID))(t)
 	})
 }
+
+func TestEachRowOfTheAuditSaysWhatItIsAbout(t *testing.T) {
+	st := testenv.Store(t)
+	_, _, err := st.CreateAccountFor(t.Context(), root, hosting.AccountSpec{Name: "souffle", Plan: "asso"},
+		hosting.PersonSpec{Email: "yann@souffle.example"}, store.MembershipSpec{Role: hosting.Owner})
+	ok(t, err)
+	var got []string
+	ok(t, st.DB().Raw("SELECT CONCAT(action, ' ', target) FROM audit_entries ORDER BY id").Scan(&got).Error)
+	want := []string{"account.create souffle", "person.create yann@souffle.example", "membership.set yann@souffle.example"}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

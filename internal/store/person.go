@@ -203,7 +203,11 @@ func (t *tx) createPerson(spec hosting.PersonSpec, memberships []MembershipSpec,
 	if err := t.Table("persons").Create(&person).Error; err != nil {
 		return person, emailTaken(err, spec.Email)
 	}
-	t.note(0, string(person.Email), nil, person)
+	action := t.action
+	if action != "person.invite" {
+		action = "person.create" // whatever she is created for
+	}
+	t.noteAs(action, 0, string(person.Email), nil, person)
 	for _, m := range memberships {
 		if err := t.setMembership(person, m); err != nil {
 			return person, err
@@ -311,7 +315,7 @@ func (t *tx) setMembership(person hosting.Person, m MembershipSpec) error {
 		if err := t.Table("memberships").Create(&after).Error; err != nil {
 			return err
 		}
-		t.note(m.Account, string(person.Email), nil, after)
+		t.noteAs("membership.set", m.Account, string(person.Email), nil, after)
 		return nil
 	}
 	after.CreatedAt = before.CreatedAt
@@ -320,7 +324,7 @@ func (t *tx) setMembership(person hosting.Person, m MembershipSpec) error {
 			return err
 		}
 	}
-	t.note(m.Account, string(person.Email), *before, after)
+	t.noteAs("membership.set", m.Account, string(person.Email), *before, after)
 	return t.Exec("UPDATE memberships SET role = ?, until = ? WHERE person_id = ? AND account_id = ?", after.Role, after.Until, person.ID, m.Account).Error
 }
 

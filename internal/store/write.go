@@ -122,8 +122,15 @@ func again(err error) bool {
 // note adds the audit row of what was done to target. A nil before is a
 // creation, a nil after a removal.
 func (t *tx) note(account hosting.AccountID, target string, before, after any) {
+	t.noteAs(t.action, account, target, before, after)
+}
+
+// noteAs is note for a part of a larger act, which has a name of its own: an
+// association that is created with its first person is three rows, and each
+// says what it is about.
+func (t *tx) noteAs(action string, account hosting.AccountID, target string, before, after any) {
 	t.entries = append(t.entries, hosting.AuditEntry{
-		At: t.now, Actor: t.actor.Name, Source: t.actor.Source, Action: t.action,
+		At: t.now, Actor: t.actor.Name, Source: t.actor.Source, Action: action,
 		AccountID: account, Target: target, Before: auditJSON(before), After: auditJSON(after),
 	})
 }

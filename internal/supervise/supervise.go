@@ -230,13 +230,18 @@ type process struct {
 	state   string
 	pid     int
 	err     error
+	since   time.Time // when it began to run
 	everRan bool
 }
 
 func (p *process) status() config.Service {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return config.Service{Name: p.Name, State: p.state, PID: p.pid}
+	s := config.Service{Name: p.Name, State: p.state, PID: p.pid}
+	if p.state == Running {
+		s.Since = p.since
+	}
+	return s
 }
 
 func (p *process) lastError() error {
@@ -250,6 +255,9 @@ func (p *process) set(state string, pid int, err error) {
 	if state == Running && p.pid != pid { // it has just ended
 		p.mu.Unlock()
 		return
+	}
+	if state == Running && p.state != Running {
+		p.since = time.Now().UTC().Round(0) // as it is told, so that it can be compared
 	}
 	p.state, p.pid = state, pid
 	if err != nil {

@@ -210,7 +210,7 @@ func TestClientAndControlSocket(t *testing.T) {
 
 	t.Run("services are told", func(t *testing.T) {
 		list, err := client.Services(t.Context())
-		if err != nil || len(list) != 1 || list[0] != s.service(t, "sleeper") {
+		if err != nil || len(list) != 1 || list[0] != s.service(t, "sleeper") || time.Since(list[0].Since) > startLimit {
 			t.Errorf("%v, %v", list, err)
 		}
 	})
