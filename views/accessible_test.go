@@ -179,7 +179,7 @@ func shoot(t *testing.T, ctx context.Context, name string) {
 	if err := os.MkdirAll(*screenshots, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(*screenshots, name), picture, 0o644); err != nil { //nolint:gosec // pictures of invented data
+	if err := os.WriteFile(filepath.Join(*screenshots, name), picture, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
