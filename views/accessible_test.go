@@ -119,8 +119,9 @@ func TestEveryPageIsAccessible(t *testing.T) {
 // look judges one page on both screens, in both themes.
 func look(t *testing.T, ctx context.Context, server, name string) {
 	t.Helper()
+	do(t, ctx, chromedp.Navigate(server+"/"+name))
 	for _, screen := range []struct{ width, height int64 }{{1280, 900}, {320, 640}} {
-		do(t, ctx, chromedp.EmulateViewport(screen.width, screen.height), chromedp.Navigate(server+"/"+name))
+		do(t, ctx, chromedp.EmulateViewport(screen.width, screen.height))
 		if wide := ask(t, ctx, overflow); wide != "" {
 			t.Errorf("at %d px the page is %s", screen.width, wide)
 		}
