@@ -97,6 +97,7 @@ func newWorldAt(t testing.TB, scheme string) *world {
 		PublicURL: scheme + "://" + listener.Addr().String(),
 		HTTPPort:  8080,
 		FTPPort:   2121,
+		FTPTLS:    true,
 		Layout:    config.Layout{Root: t.TempDir()},
 		Log:       slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
