@@ -56,7 +56,7 @@ func Suspended(host, panel string) []byte {
 	return text{
 		Title:    "Site interrompu",
 		Heading:  "Ce site est momentanément interrompu",
-		Text:     "L’association qui le publie peut le remettre en ligne à tout moment. Revenez un peu plus tard.",
+		Text:     "Ses pages sont intactes : elles reviendront avec lui. Revenez un peu plus tard.",
 		Question: "Vous en faites partie ?",
 		Answer:   "Connectez-vous",
 		End:      " pour connaître la raison et la marche à suivre.",
