@@ -23,6 +23,7 @@ import (
 	"cancale/internal/host"
 	"cancale/internal/hosting"
 	"cancale/internal/i18n"
+	"cancale/internal/sandbox"
 	"cancale/internal/store"
 	"cancale/internal/supervise"
 )
@@ -80,6 +81,7 @@ func examine(ctx context.Context, v *verb) error {
 	d.space(ctx)
 	d.services(ctx)
 	if alive(v.status) {
+		d.limits(ctx)
 		d.answers(ctx)
 		d.apacheConfiguration(ctx)
 		d.database(ctx)
@@ -192,6 +194,26 @@ func lives(pid int) bool {
 	}
 	_, after, _ := strings.Cut(string(stat), ") ")
 	return !strings.HasPrefix(after, "Z") && !strings.HasPrefix(after, "X")
+}
+
+// limits says by what the memory and the processes of a site are bounded.
+func (d *doctor) limits(ctx context.Context) {
+	groups, err := sandbox.LoadGroups(d.layout.Groups())
+	if err != nil {
+		d.note(ctx, "limits.groups", "", sandbox.ErrNoGroups, "doctor.groups")
+		return
+	}
+	var missing []error
+	for _, base := range groups.Bases {
+		if _, err := os.Stat(base); err != nil {
+			missing = append(missing, err)
+		}
+	}
+	version := "cgroup v1"
+	if groups.Unified {
+		version = "cgroup v2"
+	}
+	d.note(ctx, "limits.groups", version+": "+groups.Bases["memory"], errors.Join(missing...), "doctor.restart", d.layout.Root)
 }
 
 // answers asks each service the way its users do.

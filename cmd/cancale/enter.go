@@ -65,6 +65,11 @@ func enter(cmd *cobra.Command, site string, program []string) error {
 	if err != nil {
 		return err
 	}
+	if groups, err := sandbox.LoadGroups(v.layout.Groups()); err == nil {
+		if spec.Groups, err = groups.Of(phpfpm.Name(row.ID), spec.Limits); err != nil {
+			return err
+		}
+	}
 	if len(program) == 0 {
 		program = []string{shell}
 	}

@@ -22,6 +22,7 @@ import (
 	"cancale/internal/driver/apache"
 	"cancale/internal/host"
 	"cancale/internal/hosting"
+	"cancale/internal/sandbox"
 	"cancale/internal/store"
 	"cancale/internal/supervise"
 )
@@ -145,13 +146,18 @@ func (u *privateInstallation) run(ctx context.Context) error {
 	} else if n > 0 {
 		slog.InfoContext(ctx, "processes of an earlier run ended", slog.Int("processes", n))
 	}
+	groups, err := u.makeGroups(ctx)
+	if err != nil {
+		return err
+	}
+	defer u.removeGroups(groups)
 	listeners, err := u.ports.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer listeners.close()
 	u.sup, err = supervise.New(supervise.Config{
-		Layout: u.Layout, Instance: u.instance, Idle: idleTime(), Changed: u.writeStatus, Log: slog.Default(),
+		Layout: u.Layout, Instance: u.instance, Idle: idleTime(), Changed: u.writeStatus, Log: slog.Default(), Groups: groups,
 	})
 	if err != nil {
 		return err
@@ -181,6 +187,32 @@ func (u *privateInstallation) run(ctx context.Context) error {
 	<-ctx.Done()
 	slog.Info("stopping")
 	return nil
+}
+
+// makeGroups makes the control groups of the sites, after removing those of a
+// run that was killed. Without any on the machine it is nil: sites then have
+// their resource limits only.
+func (u *privateInstallation) makeGroups(ctx context.Context) (*sandbox.Groups, error) {
+	if old, err := sandbox.LoadGroups(u.Groups()); err == nil {
+		u.removeGroups(old)
+	}
+	groups, err := sandbox.NewGroups("cancale-" + strings.ToLower(u.instance))
+	if err != nil {
+		slog.WarnContext(ctx, "memory and processes of sites are not bounded by control groups", slog.Any("cause", err))
+		return nil, nil
+	}
+	return groups, groups.Save(u.Groups())
+}
+
+func (u *privateInstallation) removeGroups(groups *sandbox.Groups) {
+	if groups == nil {
+		return
+	}
+	if err := groups.Remove(); err != nil {
+		slog.Warn("control groups are left", slog.Any("cause", err))
+		return // the next run removes them
+	}
+	_ = os.Remove(u.Groups()) // it would be read again, and nothing found
 }
 
 // idleTime is how long a site's PHP stays awake with nothing to do.

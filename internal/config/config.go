@@ -65,6 +65,7 @@ func (l Layout) Sandbox() string               { return l.In("sandbox") }       
 func (l Layout) Instance() string              { return l.In("etc", "instance") } // tells its processes from all others
 func (l Layout) Secrets() string               { return l.In("etc", "secrets.json") }
 func (l Layout) AgentReady() string            { return l.In("run", "agent.ready") } // holds the agent's pid when it is at work
+func (l Layout) Groups() string                { return l.In("run", "groups.json") } // where the control groups of the sites are
 func (l Layout) Logs() string                  { return l.In("log") }                // root 0700; log/sites/<id> per site
 func (l Layout) ApacheSites() string           { return l.In("apache", "sites") }    // root 0700: one SITE.conf per site
 func (l Layout) SiteLogs(id uint64) string     { return l.In("log", "sites", strconv.FormatUint(id, 10)) }

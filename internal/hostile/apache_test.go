@@ -17,11 +17,11 @@ import (
 
 // handlers are .htaccess files that hand x.txt to a FastCGI socket, by row.
 func handlers(socket, script string) map[string][]string {
-	h := "proxy:unix:" + socket + "|fcgi://x"
+	h := "proxy:unix:" + socket + "|fcgi://_"
 	return map[string][]string{
 		"H01": {"SetHandler \"" + h + "\"\n", "<FilesMatch .>\nSetHandler \"" + h + "\"\n</FilesMatch>\n"},
 		"H02": {"RewriteEngine On\nRewriteRule . - [H=" + h + "]\n"},
-		"H03": {"RewriteEngine On\nRewriteRule ^x \"unix:" + socket + "|fcgi://x" + script + "\" [P]\n"},
+		"H03": {"RewriteEngine On\nRewriteRule ^x \"unix:" + socket + "|fcgi://_" + script + "\" [P]\n"},
 		"H05": {"AddType \"" + h + "\" .txt\n"},
 		"H06": {"ForceType \"" + h + "\"\n", "RewriteEngine On\nRewriteRule . - [T=" + h + "]\n"},
 		"H07": {"AddHandler \"" + h + "\" .txt\n", "SetHandler \"expr=" + strings.ReplaceAll(h, "|", "%{reqenv:NONE}|") + "\"\n"},
@@ -131,7 +131,7 @@ var apacheRows = []row{
 	{"H03", "RewriteRule [P] to the victim's socket, the attacker's script", byHandler("H03")},
 	{"H04", "RewriteRule [P] to the victim's socket, the victim's script", func(t *testing.T, w *world) {
 		try := func(socket string) string {
-			return w.tries(t, "h04", "/x", "RewriteEngine On\nRewriteRule . \"unix:"+socket+"|fcgi://x/srv/site/www/wp-config.php\" [P]\n")
+			return w.tries(t, "h04", "/x", "RewriteEngine On\nRewriteRule . \"unix:"+socket+"|fcgi://_/srv/site/www/wp-config.php\" [P]\n")
 		}
 		w.attacker.put(t, "www/wp-config.php", "<?php echo 'mine ran';")
 		works(t, "own socket", try(w.attacker.socket), "mine ran")
@@ -149,14 +149,14 @@ var apacheRows = []row{
 		const value = "auto_prepend_file=data:text/plain,<?php echo 'in'.'jected';\nallow_url_include=1"
 		for _, socket := range append(w.guesses(), w.attacker.socket, w.victim.socket) {
 			stopped(t, socket, w.tries(t, "h08", "/x",
-				"SetEnv PHP_ADMIN_VALUE \""+value+"\"\nRewriteEngine On\nRewriteRule . \"unix:"+socket+"|fcgi://x/srv/site/www/wp-config.php\" [P]\n",
-				"RewriteEngine On\nRewriteRule . \"unix:"+socket+"|fcgi://x/srv/site/www/wp-config.php\" [P,E=PHP_ADMIN_VALUE:auto_prepend_file=/srv/site/www/secret.txt]\n"), "injected")
+				"SetEnv PHP_ADMIN_VALUE \""+value+"\"\nRewriteEngine On\nRewriteRule . \"unix:"+socket+"|fcgi://_/srv/site/www/wp-config.php\" [P]\n",
+				"RewriteEngine On\nRewriteRule . \"unix:"+socket+"|fcgi://_/srv/site/www/wp-config.php\" [P,E=PHP_ADMIN_VALUE:auto_prepend_file=/srv/site/www/secret.txt]\n"), "injected")
 		}
 		w.alive(t)
 	}},
 	{"H09", "a setting sent to the victim's pool stays in its workers", func(t *testing.T, w *world) {
 		for _, socket := range append(w.guesses(), w.victim.socket) {
-			w.tries(t, "h09", "/x", "SetEnv PHP_VALUE \"auto_prepend_file=/nowhere\"\nSetEnv PHP_ADMIN_VALUE \"memory_limit=1M\"\nRewriteEngine On\nRewriteRule . \"unix:"+socket+"|fcgi://x/srv/site/www/wp-config.php\" [P]\n")
+			w.tries(t, "h09", "/x", "SetEnv PHP_VALUE \"auto_prepend_file=/nowhere\"\nSetEnv PHP_ADMIN_VALUE \"memory_limit=1M\"\nRewriteEngine On\nRewriteRule . \"unix:"+socket+"|fcgi://_/srv/site/www/wp-config.php\" [P]\n")
 		}
 		for range 12 {
 			w.alive(t)
@@ -190,7 +190,7 @@ var apacheRows = []row{
 	{"H13", "RewriteRule [P] to internal sockets", func(t *testing.T, w *world) {
 		var files []string
 		for _, socket := range []string{w.inside.SupervisorSocket(), w.inside.AgentSocket(), w.inside.MariaDBSocket()} {
-			files = append(files, "RewriteEngine On\nRewriteRule . \"unix:"+socket+"|http://x/\" [P]\n", "RewriteEngine On\nRewriteRule . \"unix:"+socket+"|fcgi://x/y\" [P]\n")
+			files = append(files, "RewriteEngine On\nRewriteRule . \"unix:"+socket+"|http://x/\" [P]\n", "RewriteEngine On\nRewriteRule . \"unix:"+socket+"|fcgi://_/y\" [P]\n")
 		}
 		stopped(t, "proxying", w.tries(t, "h13", "/x", files...), "200 map", "MariaDB-")
 	}},

@@ -12,8 +12,9 @@
 //
 // Rows without a test, because what they attack does not exist here yet:
 //
-//   - P24, memory, and P26 and P27, all of Apache's workers: not bounded by site
-//     yet.
+//   - P27, threads of Apache's held by a rule that proxies to a service which
+//     never answers: a site can no longer listen itself (P20), but a FastCGI
+//     service elsewhere is not refused yet.
 //   - P29, a disk that is filled: the space of a plan is recorded, not enforced.
 //   - R03, rotation of logs by root: no log of a site is rotated by name; they
 //     are in directories of root's (R01).

@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +22,7 @@ import (
 	"github.com/jlaffaye/ftp"
 
 	"cancale/internal/config"
+	"cancale/internal/sandbox"
 )
 
 // secret is in each of the victim's files; nothing that the attacker is
@@ -95,13 +98,14 @@ func (w *world) up(dir string) {
 	up := exec.Command(w.bin, "up", "--panel-port", "0", "--http-port", "0", "--https-port", "0", "--ftp-port", "0")
 	up.Env = []string{"PATH=" + os.Getenv("PATH"), "CANCALE_DATA=" + w.layout.Root}
 	up.Dir, up.Stdout, up.Stderr = "/", log, log
-	up.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: 0}
+	up.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := up.Start(); err != nil {
 		w.tb.Fatal(err)
 	}
 	done := make(chan error, 1)
 	go func() { done <- up.Wait() }()
 	w.tb.Cleanup(func() {
+		groups, _ := sandbox.LoadGroups(w.layout.Groups())
 		_ = up.Process.Signal(syscall.SIGTERM)
 		select {
 		case err := <-done:
@@ -111,6 +115,13 @@ func (w *world) up(dir string) {
 		case <-time.After(30 * time.Second):
 			_ = up.Process.Kill()
 			w.tb.Error("up does not stop")
+		}
+		if groups != nil {
+			for _, base := range groups.Bases {
+				if _, err := os.Stat(base); err == nil {
+					w.tb.Errorf("%s is left", base)
+				}
+			}
 		}
 		if w.tb.Failed() {
 			text, _ := os.ReadFile(log.Name())
@@ -213,7 +224,11 @@ type answer struct {
 
 // ask sends a request to the member's site.
 func (m *member) ask(method, path, body string, header ...string) (answer, error) {
-	req, err := http.NewRequest(method, "http://127.0.0.1:"+strconv.Itoa(m.w.status.HTTPPort)+path, strings.NewReader(body))
+	return m.request(context.Background(), method, path, body, header...)
+}
+
+func (m *member) request(ctx context.Context, method, path, body string, header ...string) (answer, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://127.0.0.1:"+strconv.Itoa(m.w.status.HTTPPort)+path, strings.NewReader(body))
 	if err != nil {
 		return answer{}, err
 	}
@@ -328,6 +343,41 @@ func (w *world) alive(t *testing.T) {
 	if d := time.Since(began); d > 2*time.Second {
 		t.Errorf("the victim's site took %v", d)
 	}
+}
+
+// bounded reports whether the machine has control groups; doctor must say it
+// when it has not.
+func (w *world) bounded(t *testing.T) bool {
+	t.Helper()
+	if _, err := sandbox.LoadGroups(w.layout.Groups()); err == nil {
+		return true
+	}
+	if out, code := w.refused("doctor"); code == 0 || !strings.Contains(out, "!!  limits.groups") {
+		t.Errorf("there are no control groups, and doctor says nothing of it: %s", out)
+	}
+	return false
+}
+
+// hold asks for a page of the attacker's more often at a time than Apache has
+// threads; the victim's answers meanwhile.
+func (w *world) hold(t *testing.T, path string) {
+	t.Helper()
+	const more = 600
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	for range more {
+		all.Go(func() {
+			if a, err := w.attacker.request(ctx, http.MethodGet, path, ""); err == nil && a.status != 200 && a.status < 400 {
+				t.Errorf("%s: %d", path, a.status)
+			}
+		})
+	}
+	for range 5 {
+		w.alive(t)
+		time.Sleep(200 * time.Millisecond)
+	}
+	cancel()
+	all.Wait()
 }
 
 // processes are those of a uid, as root sees them.

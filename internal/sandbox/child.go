@@ -56,7 +56,14 @@ func enter() error {
 	if err != nil {
 		return fmt.Errorf("own executable: %w", err)
 	}
+	groups, err := openGroups(spec.Groups) // the new root shows none of them
+	if err != nil {
+		return fmt.Errorf("%s: %w", spec.Name, err)
+	}
 	if err := makeRoot(spec); err != nil {
+		return fmt.Errorf("%s: %w", spec.Name, err)
+	}
+	if err := join(groups); err != nil {
 		return fmt.Errorf("%s: %w", spec.Name, err)
 	}
 	if err := limit(spec.Limits); err != nil {
@@ -82,6 +89,29 @@ func enter() error {
 		return fmt.Errorf("%s: init: %w", spec.Name, execDescriptor(self, append([]string{initName, strconv.Itoa(extra)}, argv...), env))
 	}
 	return fmt.Errorf("%s: %s: %w", spec.Name, spec.Program, syscall.Exec(spec.Program, argv, env))
+}
+
+// openGroups opens what a process joins each control group by.
+func openGroups(dirs []string) ([]int, error) {
+	var fds []int
+	for _, dir := range dirs {
+		fd, err := unix.Open(dir+"/cgroup.procs", unix.O_WRONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return nil, fmt.Errorf("control group %s: %w", dir, err)
+		}
+		fds = append(fds, fd)
+	}
+	return fds, nil
+}
+
+// join puts this process into control groups.
+func join(fds []int) error {
+	for _, fd := range fds {
+		if _, err := unix.Write(fd, []byte("0")); err != nil {
+			return fmt.Errorf("control group: %w", err)
+		}
+	}
+	return nil
 }
 
 // limit sets the resource limits that the program inherits.

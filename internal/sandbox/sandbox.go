@@ -50,6 +50,10 @@ type Spec struct {
 	Init bool `json:"init,omitempty"`
 
 	Limits Limits `json:"limits,omitzero"`
+
+	// Groups are the directories of the control group that it joins (Groups.Of);
+	// none when the machine has none.
+	Groups []string `json:"groups,omitempty"`
 }
 
 // Bind shows a file or a directory of the machine inside.
@@ -59,11 +63,14 @@ type Bind struct {
 	ReadOnly bool   `json:"read_only,omitempty"`
 }
 
-// Limits are the resource limits (setrlimit(2)) of each process; zero stands
-// for the default.
+// Limits are the resource limits (setrlimit(2)) of each process, and those of
+// the site's control group; zero stands for the default.
 type Limits struct {
 	Processes uint64 `json:"processes,omitempty"` // of the uid, all together
 	Files     uint64 `json:"files,omitempty"`     // open in one process
+
+	Memory uint64 `json:"memory,omitempty"` // bytes, of the group
+	Tasks  uint64 `json:"tasks,omitempty"`  // processes and threads, of the group
 }
 
 const (
@@ -106,6 +113,11 @@ func (s Spec) Check() error {
 	}
 	if s.Dir != "" && !absolute(s.Dir) {
 		return fmt.Errorf("directory %q: not an absolute path", s.Dir)
+	}
+	for _, dir := range s.Groups {
+		if !absolute(dir) {
+			return fmt.Errorf("control group %q: not an absolute path", dir)
+		}
 	}
 	for _, b := range s.Binds {
 		if !absolute(b.From) || b.From == "/" {

@@ -56,15 +56,17 @@ type activator struct {
 	byName map[string]*activated
 	byID   map[int32]*activated // epoll's events carry the id: descriptors are used again
 	lastID int32
+	awake  map[*activated]struct{} // those with a run
 	closed bool
 }
 
 // activated is one socket and, while it is awake, its program.
 type activated struct {
 	host.Activation
-	id   int32
-	fd   int    // listens
-	file fileID // the socket's name in the file system
+	id    int32
+	fd    int    // listens
+	file  fileID // the socket's name in the file system
+	inode uint32 // of the socket itself, by which the kernel tells its queue
 
 	run      *run // nil while it sleeps
 	failures int
@@ -91,7 +93,7 @@ var validName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 func newActivator(cfg Config, sp *spawner) (*activator, error) {
 	a := &activator{
 		cfg: cfg, spawner: sp, records: cfg.Layout.In("run", "activated"), stop: make(chan struct{}), restored: make(chan struct{}),
-		byName: map[string]*activated{}, byID: map[int32]*activated{},
+		byName: map[string]*activated{}, byID: map[int32]*activated{}, awake: map[*activated]struct{}{},
 	}
 	var err error
 	if a.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
@@ -113,6 +115,7 @@ func newActivator(cfg Config, sp *spawner) (*activator, error) {
 	a.done.Go(func() { a.restore(entries) })
 	a.done.Go(a.watch)
 	a.done.Go(a.putToSleep)
+	a.done.Go(a.watchCrowds)
 	return a, nil
 }
 
@@ -201,6 +204,7 @@ func (a *activator) update(act host.Activation) (*run, error) {
 	}
 	r.wanted = true
 	x.run = nil
+	delete(a.awake, x)
 	return r, a.arm(x)
 }
 
@@ -210,8 +214,13 @@ func (a *activator) add(act host.Activation) error {
 	if err != nil {
 		return err
 	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		_ = unix.Close(fd)
+		return err
+	}
 	a.lastID++
-	x := &activated{Activation: act, id: a.lastID, fd: fd, file: file}
+	x := &activated{Activation: act, id: a.lastID, fd: fd, file: file, inode: uint32(st.Ino)}
 	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: x.id}
 	if err := unix.EpollCtl(a.epoll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
 		_ = unix.Close(fd)
@@ -236,6 +245,7 @@ func (a *activator) forget(x *activated) {
 	if identify(x.Socket) == x.file {
 		_ = os.Remove(x.Socket)
 	}
+	delete(a.awake, x)
 	if x.run != nil {
 		x.run.wanted = true
 		_ = x.run.cmd.Process.Kill()
@@ -301,7 +311,7 @@ func (a *activator) called(id int32) {
 		return
 	}
 	if time.Now().Before(x.notUntil) {
-		turnAway(x.fd)
+		turnAway(x.fd, turnedAway)
 	} else if err := a.start(x); err == nil {
 		return
 	} else {
@@ -324,6 +334,11 @@ func (a *activator) start(x *activated) error {
 	}
 	socket := os.NewFile(uintptr(fd), x.Socket)
 	defer socket.Close()
+	if a.cfg.Groups != nil {
+		if spec.Groups, err = a.cfg.Groups.Of(x.Name, spec.Limits); err != nil {
+			return err
+		}
+	}
 	file, err := openLog(a.cfg.Layout.In("log", "php", x.Name+".log"))
 	if err != nil {
 		return err
@@ -339,6 +354,7 @@ func (a *activator) start(x *activated) error {
 	if err := a.spawner.start(cmd); err != nil {
 		return errors.Join(err, file.Close())
 	}
+	a.awake[x] = struct{}{}
 	x.run = &run{cmd: cmd, hash: x.Hash, began: time.Now(), over: make(chan struct{})}
 	a.done.Add(1)
 	go a.wait(x, x.run, out)
@@ -353,10 +369,18 @@ func (a *activator) wait(x *activated, r *run, out *programLog) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	close(r.over)
-	if x.run != r || a.byID[x.id] != x {
+	current := x.run == r && a.byID[x.id] == x
+	if current {
+		x.run = nil
+		delete(a.awake, x)
+	}
+	// Under the lock, so that nothing is just being started in it.
+	if y := a.byName[x.Name]; a.cfg.Groups != nil && (y == nil || y.run == nil) {
+		a.cfg.Groups.Drop(x.Name)
+	}
+	if !current {
 		return // replaced or removed
 	}
-	x.run = nil
 	switch {
 	case r.wanted:
 		x.failures = 0
@@ -382,10 +406,12 @@ func (a *activator) failed(x *activated, cause error) {
 	a.cfg.Log.Warn("program does not run", slog.String("program", x.Name), slog.Any("cause", cause), slog.Duration("not_before", delay))
 }
 
-// turnAway ends the connections that wait at a socket: their clients learn at
-// once that nobody is there.
-func turnAway(fd int) {
-	const most = 128
+// turnedAway is how many callers of a broken program are answered at a time.
+const turnedAway = 128
+
+// turnAway ends up to most of the connections that wait at a socket, the oldest
+// first: their clients learn at once that nobody is there.
+func turnAway(fd, most int) {
 	for range most {
 		ready := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 		if n, err := unix.Poll(ready, 0); n < 1 || err != nil {

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"cancale/internal/config"
+	"cancale/internal/sandbox"
 )
 
 // Service is one daemon. It stays in the foreground.
@@ -72,6 +73,9 @@ type Config struct {
 	// for long.
 	Changed func()
 	Log     *slog.Logger
+	// Groups bound what the programs of each site may use together; nil when the
+	// machine has none.
+	Groups *sandbox.Groups
 }
 
 // Supervisor keeps services and activated programs until Stop.
