@@ -153,8 +153,10 @@ func (s *session) path(arg string) string { return clean(s.engine.BuildPath(""),
 func quoted(p string) string { return `"` + strings.ReplaceAll(p, `"`, `""`) + `"` }
 
 func features(s *session, _ string) {
-	lines := []string{"Features:", "CLNT", "EPSV", "HOST", "LANG EN*", "MDTM", "MFMT", "MLST " + s.facts.list(true),
-		"PASV", "REST STREAM", "SIZE", "TVFS", "UTF8"}
+	lines := []string{
+		"Features:", "CLNT", "EPSV", "HOST", "LANG EN*", "MDTM", "MFMT", "MLST " + s.facts.list(true),
+		"PASV", "REST STREAM", "SIZE", "TVFS", "UTF8",
+	}
 	if s.srv.cfg.Active {
 		lines = append(lines, "EPRT")
 	}
@@ -382,7 +384,7 @@ func changeMode(s *session, arg string) {
 // changeTime is SITE UTIME in the two forms that clients have for it: the time
 // of the last change before the path, or three times and their zone after it.
 func changeTime(s *session, arg string) {
-	name, stamp := "", ""
+	var name, stamp string
 	if words := strings.Split(arg, " "); len(words) > 4 && strings.EqualFold(words[len(words)-1], "UTC") {
 		name, stamp = strings.Join(words[:len(words)-4], " "), words[len(words)-3]
 	} else {

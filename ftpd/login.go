@@ -102,13 +102,13 @@ func (s *session) loginFailed(err error) {
 		if seconds := waitOf(err); seconds > 0 {
 			text = "Too many wrong passwords, try again in " + strconv.Itoa(seconds) + " seconds."
 		}
-		s.dismiss(421, text)
+		s.dismiss(text)
 	case hosting.Forbidden:
 		s.reply(530, "This access is suspended.")
 	case hosting.Unauthenticated:
 		s.pause(s.srv.limits.failure) // slows down whoever tries passwords
 		if s.failures++; s.failures >= s.srv.limits.failures {
-			s.dismiss(421, "Login or password not accepted; too many attempts.")
+			s.dismiss("Login or password not accepted; too many attempts.")
 			return
 		}
 		s.reply(530, "Login or password not accepted.")
@@ -116,12 +116,12 @@ func (s *session) loginFailed(err error) {
 		if s.ctx.Err() == nil {
 			slog.Error("ftp login", slog.Any("error", err))
 		}
-		s.dismiss(421, "The service does not answer, try again in a minute.")
+		s.dismiss("The service does not answer, try again in a minute.")
 	}
 }
 
 // dismiss says goodbye and ends the session.
-func (s *session) dismiss(code int, text string) {
-	s.reply(code, text)
+func (s *session) dismiss(text string) {
+	s.reply(421, text)
 	s.engine.Close()
 }

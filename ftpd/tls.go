@@ -127,7 +127,7 @@ func protect(s *session, mechanism string) {
 		return
 	case s.r < s.w:
 		// Commands in clear that would be taken for the client's own.
-		s.dismiss(421, "Nothing may follow AUTH before its answer.")
+		s.dismiss("Nothing may follow AUTH before its answer.")
 		return
 	}
 	s.reply(234, "Begin TLS.")
