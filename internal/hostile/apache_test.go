@@ -245,7 +245,7 @@ var apacheRows = []row{
 			done.Wait()
 			return hits
 		}
-		works(t, "the race", fmt.Sprint(race(w.attacker.home+"/www/own.txt", "own") > 0), "true")
+		works(t, "the race", strconv.FormatBool(race(w.attacker.home+"/www/own.txt", "own") > 0), "true")
 		for _, path := range []string{"/srv/victim/www/secret.txt", w.inside.Homes() + "/" + strings.Repeat("0", 32) + "/www/secret.txt"} {
 			if race(path, secret) > 0 {
 				t.Errorf("%s was served", path)
@@ -449,12 +449,14 @@ var apacheRows = []row{
 		works(t, "looking", all, "DOCUMENT_ROOT")
 		w.attacker.put(t, "www/h42/x.txt", "x")
 		all += w.tries(t, "h42", "/x.txt", "Header set X \"expr=%{DOCUMENT_ROOT} %{REQUEST_FILENAME} %{osenv:PATH} %{reqenv:PATH}\"\n", "PassEnv PATH\nHeader set X %{PATH}e\n", "ErrorDocument 404 \"%{CONTEXT_DOCUMENT_ROOT}\"\n")
+		var shown []string
 		for _, path := range []string{"/", "/missing", "/missing.php", "/.env", "/h35/", "/wp-config.php/x", "/%2e%2e/", "/secret.txt/"} {
 			a := w.victim.get(t, path)
-			all += a.body + fmt.Sprint(a.header)
+			shown = append(shown, a.body, fmt.Sprint(a.header))
 		}
+		all += strings.Join(shown, "\n")
 		stopped(t, "looking", strings.ReplaceAll(all, secret, ""), tokens...)
-		is(t, "his own socket's path", fmt.Sprint(strings.Contains(all, filepath.Base(filepath.Dir(w.attacker.socket)))), "false")
+		is(t, "his own socket's path", strconv.FormatBool(strings.Contains(all, filepath.Base(filepath.Dir(w.attacker.socket)))), "false")
 	}},
 }
 
@@ -493,9 +495,11 @@ func (w *world) tls(t *testing.T, sni, host string) (names, body string) {
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	var all []string
 	for _, c := range conn.ConnectionState().PeerCertificates {
-		names += c.Subject.String() + strings.Join(c.DNSNames, " ")
+		all = append(append(all, c.Subject.String()), c.DNSNames...)
 	}
+	names = strings.Join(all, " ")
 	fmt.Fprintf(conn, "GET /wp-config.php HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", host)
 	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
