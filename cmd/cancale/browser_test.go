@@ -79,7 +79,7 @@ func TestAssociationInTheBrowser(t *testing.T) {
 	ftpPassword := member.text(".secret code")
 
 	upload := exec.Command("lftp", "-c", fmt.Sprintf(
-		"set net:max-retries 2; set net:timeout 20; set cmd:fail-exit yes; set ftp:ssl-allow no; set mirror:parallel-transfer-count 4; open -u web@souffle,%s -p %d 127.0.0.1; mirror -R %s www", ftpPassword, in.ftpPort, wordpress))
+		"set net:max-retries 2; set net:timeout 20; set cmd:fail-exit yes; set mirror:parallel-transfer-count 4; open -u web@souffle,%s -p %d 127.0.0.1; mirror -R %s www", ftpPassword, in.ftpPort, wordpress))
 	if out, err := upload.CombinedOutput(); err != nil {
 		t.Fatalf("lftp: %v\n%s", err, out)
 	}

@@ -40,8 +40,7 @@ func makeCertificate(l config.Layout, hosts []string, now time.Time) error {
 	pair, err := tls.LoadX509KeyPair(certificateFile(l), keyFile(l))
 	switch {
 	case err == nil:
-		ours := slices.Contains(pair.Leaf.Subject.Organization, ownOrganization)
-		if !ours || now.Add(ownRenewal).Before(pair.Leaf.NotAfter) {
+		if !ours(pair) || now.Add(ownRenewal).Before(pair.Leaf.NotAfter) {
 			return nil
 		}
 	case !errors.Is(err, fs.ErrNotExist):
@@ -53,6 +52,16 @@ func makeCertificate(l config.Layout, hosts []string, now time.Time) error {
 		return fmt.Errorf("certificate: %w", err)
 	}
 	return errors.Join(writeFile(keyFile(l), key, 0o600, 0), writeFile(certificateFile(l), certificate, 0o644, 0))
+}
+
+func ours(pair tls.Certificate) bool {
+	return slices.Contains(pair.Leaf.Subject.Organization, ownOrganization)
+}
+
+// ownCertificate reports whether the certificate in use is of our own making.
+func ownCertificate(l config.Layout) bool {
+	pair, err := tls.LoadX509KeyPair(certificateFile(l), keyFile(l))
+	return err == nil && ours(pair)
 }
 
 // selfSigned is a certificate for some names and addresses, and its key.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"cancale/ftpd"
 	"cancale/internal/config"
 )
 
@@ -80,4 +81,22 @@ func TestCertificate(t *testing.T) {
 			t.Errorf("%q %v", text, err)
 		}
 	})
+}
+
+func TestTLSIsOfferedWithACertificateThatClientsTrust(t *testing.T) {
+	for _, tt := range []struct {
+		asked ftpd.TLSPolicy
+		own   bool
+		want  ftpd.TLSPolicy
+	}{
+		{"", true, ftpd.TLSOff},
+		{"", false, ftpd.TLSOffered},
+		{ftpd.TLSRequired, true, ftpd.TLSRequired},
+		{ftpd.TLSOff, false, ftpd.TLSOff},
+	} {
+		p := ftpPolicy{TLS: tt.asked}
+		if p.settle(tt.own); p.TLS != tt.want {
+			t.Errorf("%q with a certificate of our own %v: %q, want %q", tt.asked, tt.own, p.TLS, tt.want)
+		}
+	}
 }

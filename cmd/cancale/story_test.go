@@ -389,7 +389,7 @@ func ftp(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: ftp LOGIN PASSWORD COMMANDS")
 	}
 	ts.Setenv("LFTP_PASSWORD", args[1])
-	const settings = "set ftp:ssl-allow no; set net:max-retries 1; set net:timeout 20; set net:reconnect-interval-base 1; "
+	const settings = "set net:max-retries 1; set net:timeout 20; set net:reconnect-interval-base 1; "
 	open := "open --env-password -u " + args[0] + " -p " + ts.Getenv("FTP_PORT") + " " + "127.0.0.1 && "
 	if err := ts.Exec("lftp", "--norc", "-c", settings+open+args[2]); (err != nil) != neg {
 		ts.Fatalf("lftp: %v", err)

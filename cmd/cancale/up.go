@@ -39,9 +39,10 @@ A line "ready: http://…" on standard output says that every service answers.
 CANCALE_BIND is the address to listen on, 127.0.0.1 when it is not set. A port
 of 0 is any free one.
 
-CANCALE_FTP_TLS is off, offered (when it is not set) or required. The certificate
-is etc/certificate.pem and etc/key.pem in the data directory; one is made when
-there is none, and one that is put there is used at once. CANCALE_FTP_ACTIVE=yes
+CANCALE_FTP_TLS is off, offered or required; when it is not set, off with a
+certificate of our own making and offered with any other. The certificate is etc/certificate.pem and etc/key.pem in
+the data directory; one is made when there is none, and one that is put there is
+used at once. CANCALE_FTP_ACTIVE=yes
 lets the FTP service open data connections to its clients.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -11,13 +11,13 @@ import (
 
 // ftpPolicy is what an installation wants of its FTP service.
 type ftpPolicy struct {
-	TLS    ftpd.TLSPolicy `json:"tls"`
+	TLS    ftpd.TLSPolicy `json:"tls"`    // as the certificate allows when empty, until settle
 	Active bool           `json:"active"` // PORT and EPRT
 }
 
 // readFTPPolicy reads it from the environment.
 func readFTPPolicy() (ftpPolicy, error) {
-	p := ftpPolicy{TLS: ftpd.TLSOffered}
+	var p ftpPolicy
 	if text := os.Getenv("CANCALE_FTP_TLS"); text != "" {
 		var err error
 		if p.TLS, err = ftpd.ParseTLSPolicy(text); err != nil {
@@ -32,6 +32,19 @@ func readFTPPolicy() (ftpPolicy, error) {
 		return p, usage("up.ftp_active_invalid", text)
 	}
 	return p, nil
+}
+
+// settle decides what was left open. lftp tries TLS by itself and then turns away
+// from a certificate that nobody has signed, so one of our own making is not
+// offered unless somebody says so.
+func (p *ftpPolicy) settle(ownCertificate bool) {
+	switch {
+	case p.TLS != "":
+	case ownCertificate:
+		p.TLS = ftpd.TLSOff
+	default:
+		p.TLS = ftpd.TLSOffered
+	}
 }
 
 // hosts are the names and addresses by which programs reach the installation.

@@ -79,7 +79,11 @@ func (u *privateInstallation) prepare() error {
 }
 
 func (u *privateInstallation) makeCertificate() error {
-	return makeCertificate(u.Layout, u.ports.hosts(), time.Now())
+	if err := makeCertificate(u.Layout, u.ports.hosts(), time.Now()); err != nil {
+		return err
+	}
+	u.ftp.settle(ownCertificate(u.Layout))
+	return nil
 }
 
 // programs that are started, and Debian's packages that they come in.
