@@ -68,7 +68,7 @@ func install(ctx context.Context, binary string) (*installation, error) {
 	}
 	report("first start, from an empty directory until ready", "%s", ms(time.Since(start)))
 	for _, args := range [][]string{
-		{"plan", "create", "bench", "--sites", "-1", "--databases", "-1", "--ftp-logins", "-1", "--disk-mb", "-1"},
+		{"plan", "create", "bench"}, // without limits
 		{"account", "create", in.account, "--label", "Bench", "--plan", "bench"},
 	} {
 		if _, err := in.cancale(ctx, "", args...); err != nil {
