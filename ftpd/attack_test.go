@@ -6,12 +6,10 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -165,113 +163,6 @@ func TestNobodyLeavesTheHome(t *testing.T) {
 			t.Errorf("outside: %v, mode %v, %d went through", left, info.Mode(), through)
 		}
 	})
-}
-
-// usage counts what a daemon may leak.
-func usage(t *testing.T) (descriptors, goroutines int) {
-	t.Helper()
-	// The pipes of splice(2) are kept for the next upload until they are collected.
-	for range 3 {
-		runtime.GC()
-		time.Sleep(5 * time.Millisecond)
-	}
-	fds, err := os.ReadDir("/proc/self/fd")
-	check(t, err)
-	return len(fds), runtime.NumGoroutine()
-}
-
-func TestNothingLeaks(t *testing.T) {
-	m := newMember(t, quick())
-	m.write("big", "")
-	check(t, os.Truncate(m.www("big"), 256<<20))
-	m.connect().want(221, "QUIT") // the store's connections are open now
-	settle := func() (int, int) {
-		eventually(t, "all sessions end", func() bool {
-			m.srv.mu.Lock()
-			defer m.srv.mu.Unlock()
-			return len(m.srv.sessions) == 0 && len(m.srv.sources) == 0
-		})
-		time.Sleep(100 * time.Millisecond)
-		return usage(t)
-	}
-	descriptors, goroutines := settle()
-	for name, visit := range map[string]func(){
-		"3000 EPSV": func() {
-			c := m.connect()
-			before, _ := usage(t)
-			for range 3000 {
-				c.want(229, "EPSV")
-			}
-			if after, _ := usage(t); after > before+2 {
-				t.Errorf("3000 EPSV hold %d descriptors", after-before)
-			}
-			_ = c.conn.Close()
-		},
-		"EPSV and QUIT": func() {
-			for range 50 {
-				c := m.connect()
-				c.port()
-				c.want(221, "QUIT")
-				_ = c.conn.Close()
-			}
-		},
-		"clients that are killed in a transfer": func() {
-			for range 20 {
-				c := m.connect()
-				d := c.data()
-				c.want(150, "RETR www/big")
-				_ = c.conn.SetLinger(0)
-				_ = c.conn.Close()
-				_ = d.Close()
-			}
-		},
-		"clients that vanish while a transfer waits": func() {
-			for range 20 {
-				c := m.connect()
-				c.port()
-				c.send("LIST")
-				_ = c.conn.Close()
-			}
-		},
-		"clients that never read": func() {
-			for range 10 {
-				c := m.connect()
-				d := c.data()
-				c.want(150, "RETR www/big")
-				time.Sleep(3 * m.srv.limits.watch)
-				_ = c.conn.Close()
-				defer d.Close()
-			}
-		},
-		"300 uploads": func() {
-			c := m.connect()
-			before, _ := usage(t)
-			for range 300 {
-				c.put("STOR www/up", "x")
-			}
-			if after, _ := usage(t); after > before+3 {
-				t.Errorf("300 uploads hold %d descriptors", after-before)
-			}
-			_ = c.conn.Close()
-		},
-		"connections without a word": func() {
-			for range 50 {
-				conn, err := net.Dial("tcp", m.addr)
-				check(t, err)
-				_ = conn.Close()
-			}
-		},
-	} {
-		visit()
-		d, g := settle()
-		if d > descriptors+2 || g > goroutines+2 {
-			buf := make([]byte, 1<<20)
-			t.Errorf("%s: %d descriptors, were %d; %d goroutines, were %d\n%s", name, d, descriptors, g, goroutines, buf[:runtime.Stack(buf, true)])
-		}
-	}
-	if left, _ := filepath.Glob(m.www(".in.*")); len(left) > 0 {
-		t.Errorf("left %v", left)
-	}
 }
 
 // A burst of sessions of two sites works at once; each file must belong to its

@@ -1,6 +1,7 @@
 package ftpd
 
 import (
+	"cmp"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	goftp "goftp.io/server/v2"
 
@@ -50,9 +52,9 @@ func (c command) Execute(engine *goftp.Session, arg string) {
 	case c.arg && arg == "":
 		s.reply(501, "An argument is missing.")
 		return
-	case c.write && s.login.ReadOnly:
+	case c.write && !s.login.Rights.Adds():
 		s.closeData()
-		s.reply(550, "This login may only read.")
+		s.refuse(errOnlyReads)
 		return
 	}
 	c.run(s, arg)
@@ -105,6 +107,7 @@ func commandTable() map[string]goftp.Command {
 		"MFMT": {run: setModified, arg: true, write: true},
 		"MLST": {run: machineFile},
 		"STAT": {run: status, keeps: true},
+		"AVBL": {run: available},
 
 		"EPSV": {run: extendedPassive, keeps: true},
 		"PASV": {run: passive, keeps: true},
@@ -154,10 +157,10 @@ func quoted(p string) string { return `"` + strings.ReplaceAll(p, `"`, `""`) + `
 
 func features(s *session, _ string) {
 	lines := []string{
-		"Features:", "CLNT", "EPSV", "HOST", "LANG EN*", "MDTM", "MFMT", "MLST " + s.facts.list(true),
+		"Features:", "AVBL", "CLNT", "EPSV", "HOST", "LANG EN*", "MDTM", "MFMT", "MLST " + s.facts.list(true),
 		"PASV", "REST STREAM", "SIZE", "TVFS", "UTF8",
 	}
-	if s.srv.cfg.Active {
+	if s.srv.now().active {
 		lines = append(lines, "EPRT")
 	}
 	if s.srv.offersTLS() {
@@ -262,8 +265,10 @@ func changeDirectory(cwd goftp.Command) func(*session, string) {
 }
 
 func makeDirectory(s *session, arg string) {
-	p := s.path(arg)
-	if err := (driver{}).MakeDir(s.context("MKD", arg), p); err != nil {
+	p, begun := s.path(arg), time.Now()
+	err := driver{}.MakeDir(s.context("MKD", arg), p)
+	s.note(hosting.Made, p, "", 0, begun, err)
+	if err != nil {
 		s.refuse(err)
 		return
 	}
@@ -271,7 +276,10 @@ func makeDirectory(s *session, arg string) {
 }
 
 func removeDirectory(s *session, arg string) {
-	if err := (driver{}).DeleteDir(s.context("RMD", arg), s.path(arg)); err != nil {
+	p, begun := s.path(arg), time.Now()
+	err := driver{}.DeleteDir(s.context("RMD", arg), p)
+	s.note(hosting.Deleted, p, "", 0, begun, err)
+	if err != nil {
 		s.refuse(err)
 		return
 	}
@@ -279,7 +287,10 @@ func removeDirectory(s *session, arg string) {
 }
 
 func deleteFile(s *session, arg string) {
-	if err := (driver{}).DeleteFile(s.context("DELE", arg), s.path(arg)); err != nil {
+	p, begun := s.path(arg), time.Now()
+	err := driver{}.DeleteFile(s.context("DELE", arg), p)
+	s.note(hosting.Deleted, p, "", 0, begun, err)
+	if err != nil {
 		s.refuse(err)
 		return
 	}
@@ -288,7 +299,8 @@ func deleteFile(s *session, arg string) {
 
 func renameFrom(s *session, arg string) {
 	p := s.path(arg)
-	if _, err := (driver{}).describe(s.context("RNFR", arg), p); err != nil {
+	_, err := s.tree.describe(p)
+	if err := cmp.Or(s.tree.mayChange(), err); err != nil {
 		s.renameFrom = ""
 		s.refuse(err)
 		return
@@ -302,7 +314,10 @@ func renameTo(s *session, arg string) {
 		s.reply(503, "RNFR first.")
 		return
 	}
-	if err := (driver{}).Rename(s.context("RNTO", arg), s.renameFrom, s.path(arg)); err != nil {
+	p, begun := s.path(arg), time.Now()
+	err := driver{}.Rename(s.context("RNTO", arg), s.renameFrom, p)
+	s.note(hosting.Renamed, s.renameFrom, p, 0, begun, err)
+	if err != nil {
 		s.refuse(err)
 		return
 	}
@@ -341,7 +356,7 @@ func setModified(s *session, arg string) {
 		return
 	}
 	p := s.path(name)
-	if err := (driver{}).touch(s.context("MFMT", arg), p, t); err != nil {
+	if err := s.tree.touch(p, t); err != nil {
 		s.refuse(err)
 		return
 	}
@@ -366,15 +381,11 @@ func site(s *session, arg string) {
 func changeMode(s *session, arg string) {
 	digits, name, _ := strings.Cut(arg, " ")
 	mode, err := strconv.ParseUint(digits, 8, 16)
-	switch {
-	case err != nil || mode > 0o7777 || name == "":
+	if err != nil || mode > 0o7777 || name == "" {
 		s.reply(501, "SITE CHMOD mode path")
 		return
-	case s.login.ReadOnly:
-		s.reply(550, "This login may only read.")
-		return
 	}
-	if err := (driver{}).chmod(s.context("SITE CHMOD", arg), s.path(name), fs.FileMode(mode)&fs.ModePerm); err != nil {
+	if err := s.tree.chmod(s.path(name), fs.FileMode(mode)&fs.ModePerm); err != nil {
 		s.refuse(err)
 		return
 	}
@@ -394,15 +405,11 @@ func changeTime(s *session, arg string) {
 		stamp += "00"
 	}
 	t, err := parseTime(stamp)
-	switch {
-	case err != nil || name == "":
+	if err != nil || name == "" {
 		s.reply(501, "SITE UTIME YYYYMMDDHHMMSS path")
 		return
-	case s.login.ReadOnly:
-		s.reply(550, "This login may only read.")
-		return
 	}
-	if err := (driver{}).touch(s.context("SITE UTIME", arg), s.path(name), t); err != nil {
+	if err := s.tree.touch(s.path(name), t); err != nil {
 		s.refuse(err)
 		return
 	}
@@ -410,8 +417,29 @@ func changeTime(s *session, arg string) {
 }
 
 // may says what the login may do in a directory.
-func (s *session) may(ctx *goftp.Context, dir string) may {
-	return may{write: !s.login.ReadOnly, rename: driver{}.writable(ctx, path.Clean(dir))}
+func (s *session) may(dir string) may {
+	r := s.login.Rights
+	return may{fetch: r.Fetches(), add: r.Adds(), change: r.Changes(), rename: r.Changes() && s.tree.writable(path.Clean(dir))}
+}
+
+// available is AVBL of draft-peterson-streamlined-ftp: how many bytes may still
+// be written in a directory.
+func available(s *session, arg string) {
+	p := s.path(arg)
+	info, err := s.tree.stat(p)
+	if err == nil && !info.IsDir() {
+		s.reply(550, "Not a directory.")
+		return
+	}
+	var left int64
+	if err == nil {
+		left, _, err = s.tree.left(p)
+	}
+	if err != nil {
+		s.refuse(err)
+		return
+	}
+	s.reply(213, strconv.FormatInt(left, 10))
 }
 
 // restart is REST.
@@ -464,12 +492,11 @@ func extendedPassive(s *session, arg string) {
 
 // passive is PASV.
 func passive(s *session, _ string) {
-	addr := s.local.Addr()
 	switch {
 	case s.epsvOnly:
 		s.reply(503, "EPSV only, as you asked.")
 		return
-	case !addr.Is4():
+	case !s.local.Addr().Is4():
 		s.reply(425, "PASV knows only IPv4; use EPSV.")
 		return
 	}
@@ -478,7 +505,7 @@ func passive(s *session, _ string) {
 		s.noPort(err)
 		return
 	}
-	s.reply(227, "Entering Passive Mode ("+strings.ReplaceAll(addr.String(), ".", ",")+
+	s.reply(227, "Entering Passive Mode ("+strings.ReplaceAll(s.passiveAddress().String(), ".", ",")+
 		","+strconv.Itoa(port>>8)+","+strconv.Itoa(port&0xff)+")")
 }
 
@@ -526,7 +553,7 @@ const lowestActive = 1024
 // itself and to no service, lest the daemon be a way to somebody else's.
 func (s *session) connectTo(to netip.AddrPort) {
 	switch {
-	case !s.srv.cfg.Active:
+	case !s.srv.now().active:
 		s.reply(502, "Passive mode only; use EPSV or PASV.")
 	case s.epsvOnly:
 		s.reply(503, "EPSV only, as you asked.")

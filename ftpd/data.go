@@ -1,47 +1,67 @@
 package ftpd
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"cancale/internal/hosting"
+
+	"cancale/internal/disk"
 )
 
-// data is the data connection of a session: at most one listener and one
-// connection at a time. It is guarded by the session's mu, since it is closed
-// from other goroutines.
+// data is the data connection of a session: at most one port and one connection
+// at a time. It is guarded by the session's mu, since it is ended from other
+// goroutines.
 type data struct {
-	listener *net.TCPListener
+	port     *socket
 	active   netip.AddrPort     // where to connect to instead, when valid
 	giveUp   context.CancelFunc // of the connection that is being made
-	conn     *net.TCPConn
+	conn     *socket
+	ended    bool // from elsewhere: what comes then is not what the client meant
 	aborted  bool // by the client, during the transfer that runs
 	lost     bool // the control connection is gone
 	watching bool // the watcher may set deadlines
 }
 
-// close ends both; whoever waits for them gets an error.
-func (d *data) close() {
-	if d.listener != nil {
-		_ = d.listener.Close()
-	}
-	if d.conn != nil {
-		_ = d.conn.Close()
+// end ends both, from any goroutine; whoever waits for them gets an error. The
+// session's own closes them.
+func (d *data) end() {
+	for _, k := range []*socket{d.port, d.conn} {
+		if k != nil {
+			k.cut()
+			d.ended = true
+		}
 	}
 	if d.giveUp != nil {
 		d.giveUp()
 	}
-	d.listener, d.conn, d.giveUp, d.active = nil, nil, nil, netip.AddrPort{}
+	d.active = netip.AddrPort{}
+}
+
+// close closes both.
+func (d *data) close() {
+	for _, k := range []*socket{d.port, d.conn} {
+		if k != nil {
+			_ = k.Close()
+		}
+	}
+	if d.giveUp != nil {
+		d.giveUp()
+	}
+	d.port, d.conn, d.giveUp, d.active, d.ended = nil, nil, nil, netip.AddrPort{}, false
 }
 
 var (
@@ -51,15 +71,20 @@ var (
 	errLost       = errors.New("control connection lost")
 )
 
-// listen opens the listener of the session, in place of one that is open, on
-// the address that the client knows. The whole range is tried.
+// listen opens the port of the session, in place of one that is open, on the
+// address that the client knows. The whole range is tried.
 func (s *session) listen() (port int, err error) {
 	s.closeData()
-	ports := uint32(s.srv.cfg.PassiveMax - s.srv.cfg.PassiveMin + 1)
+	now := s.srv.now()
+	ports := uint32(now.last - now.first + 1)
 	start := s.srv.nextPort.Add(1)
 	for i := range ports {
-		port = s.srv.cfg.PassiveMin + int((start+i)%ports)
-		l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(s.local.Addr(), uint16(port))))
+		port = now.first + int((start+i)%ports)
+		family, address, err := socketAddress(netip.AddrPortFrom(s.local.Addr(), uint16(port)), s.conn)
+		if err != nil {
+			return 0, err
+		}
+		k, err := listenAt(family, address)
 		if errors.Is(err, unix.EADDRINUSE) {
 			continue
 		}
@@ -69,10 +94,10 @@ func (s *session) listen() (port int, err error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.ctx.Err() != nil {
-			_ = l.Close()
+			_ = k.Close()
 			return 0, s.ctx.Err()
 		}
-		s.data.listener = l
+		s.data.port = k
 		return port, nil
 	}
 	return 0, errPortsBusy
@@ -101,62 +126,70 @@ func (s *session) open() (*dataConn, error) {
 	if err != nil {
 		return nil, err
 	}
+	k, err := socketOf(conn.(*net.TCPConn)) //nolint:forcetypeassert // of "tcp"
+	if err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.data.active != to { // closed meanwhile
-		_ = conn.Close()
+	if s.data.active != to { // ended meanwhile
+		_ = k.Close()
 		return nil, net.ErrClosed
 	}
-	s.data.active, s.data.giveUp, s.data.conn = netip.AddrPort{}, nil, conn.(*net.TCPConn)
-	return &dataConn{TCPConn: s.data.conn, session: s}, nil
+	s.data.active, s.data.giveUp, s.data.conn = netip.AddrPort{}, nil, k
+	return &dataConn{socket: k, session: s}, nil
 }
 
 // accept waits for the client's data connection. Others that connect are sent
 // away: the port is no secret.
 func (s *session) accept() (*dataConn, error) {
 	s.mu.Lock()
-	l := s.data.listener
+	port := s.data.port
 	s.mu.Unlock()
-	if l == nil {
+	if port == nil {
 		return nil, errNoListener
 	}
-	_ = l.SetDeadline(time.Now().Add(s.srv.limits.accept))
+	_ = port.SetReadDeadline(time.Now().Add(s.srv.limits.accept))
 	for {
-		conn, err := l.AcceptTCP()
+		conn, from, err := port.accept()
+		if errors.Is(err, unix.ECONNABORTED) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
-		if addrPort(conn.RemoteAddr()).Addr() != s.peer.Addr() {
+		if from != s.peer.Addr().WithZone("") {
 			_ = conn.Close()
 			continue
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.data.listener != l { // closed meanwhile
+		if s.data.ended {
 			_ = conn.Close()
 			return nil, net.ErrClosed
 		}
-		_ = l.Close()
-		s.data.listener, s.data.conn = nil, conn
-		return &dataConn{TCPConn: conn, session: s}, nil
+		_ = port.Close()
+		s.data.port, s.data.conn = nil, conn
+		return &dataConn{socket: conn, session: s}, nil
 	}
 }
 
 // transfer runs fn with the data connection, between the replies that belong
-// to it. Meanwhile an ABOR is obeyed and a lost control connection noticed.
-func (s *session) transfer(what string, fn func(*dataConn) error) {
+// to it. Meanwhile an ABOR is obeyed and a lost control connection noticed. It
+// reports whether fn ran, and what broke it off.
+func (s *session) transfer(what string, fn func(*dataConn) error) (ran bool, err error) {
 	s.mu.Lock()
-	ready := s.data.listener != nil || s.data.active.IsValid()
+	ready := s.data.port != nil || s.data.active.IsValid()
 	s.data.aborted = false
 	s.mu.Unlock()
-	if s.srv.cfg.TLS == TLSRequired && !s.protection.data {
+	if s.needsTLS() && !s.protection.data {
 		s.closeData()
 		s.reply(521, "PBSZ 0 and PROT P first: data must be protected here.")
-		return
+		return false, nil
 	}
 	if !ready {
 		s.reply(425, "Use EPSV or PASV first.")
-		return
+		return false, nil
 	}
 	s.moved.Store(0)
 	unwatch := s.watch()
@@ -174,6 +207,7 @@ func (s *session) transfer(what string, fn func(*dataConn) error) {
 	unwatch()
 	s.closeData()
 	s.concludeTransfer(conn != nil, err)
+	return conn != nil, err
 }
 
 func (s *session) concludeTransfer(opened bool, err error) {
@@ -243,11 +277,11 @@ func (s *session) follow() {
 		case err == nil && strings.EqualFold(string(line), "ABOR"):
 			s.mu.Lock()
 			s.data.aborted = true
-			s.data.close()
+			s.data.end()
 			s.mu.Unlock()
 			return
 		case err == nil && strings.EqualFold(string(line), "STAT"):
-			s.replyLines(211, s.state(fmt.Sprintf("Data connection open, %d bytes so far", s.progress()))...)
+			s.replyLines(211, s.state(fmt.Sprintf("Data connection open, %d bytes so far", s.progress(s.protection.data)))...)
 		case err == nil || errors.Is(err, errLongLine) || errors.Is(err, errControlByte):
 			s.queue = append(s.queue, received{line, err})
 		case errors.Is(err, os.ErrDeadlineExceeded):
@@ -256,7 +290,7 @@ func (s *session) follow() {
 			if !s.quitting() {
 				s.mu.Lock()
 				s.data.lost = true
-				s.data.close()
+				s.data.end()
 				s.mu.Unlock()
 			}
 			return
@@ -304,14 +338,14 @@ func (s *session) hungUp() bool {
 // dataConn is a data connection in use. Every step of it must be made within
 // the limit, but a transfer may last as long as it moves.
 type dataConn struct {
-	*net.TCPConn
+	*socket
 	session *session
 	unwatch func()
 	tls     *tls.Conn // nil in clear
 	sends   bool
 }
 
-func (d *dataConn) deadline() time.Time { return time.Now().Add(d.session.srv.limits.data) }
+func (d *dataConn) deadline() time.Time { return time.Now().Add(d.session.srv.now().data) }
 
 // Read reads what is uploaded. Its io.EOF means that all has come; whatever
 // broke the upload off is an interruptedError.
@@ -320,6 +354,7 @@ func (d *dataConn) Read(p []byte) (int, error) {
 	n, err := d.stream().Read(p)
 	if n > 0 || err == nil {
 		d.session.moved.Add(int64(n))
+		d.session.paid(d.session.share.up, n)
 		return n, nil
 	}
 	return 0, d.ended(err)
@@ -330,13 +365,15 @@ func (d *dataConn) ended(err error) error {
 	s := d.session
 	d.unwatch() // an ABOR or the end of the control connection is known afterwards
 	s.mu.Lock()
-	aborted, lost := s.data.aborted, s.data.lost
+	aborted, lost, ended := s.data.aborted, s.data.lost, s.data.ended
 	s.mu.Unlock()
 	switch {
 	case aborted:
 		return interruptedError{errAborted}
 	case lost:
 		return interruptedError{errLost}
+	case ended:
+		return interruptedError{net.ErrClosed}
 	case !errors.Is(err, io.EOF):
 		return interruptedError{err}
 	case s.hungUp():
@@ -351,6 +388,7 @@ func (d *dataConn) Write(p []byte) (int, error) {
 	d.sends = true
 	n, err := d.stream().Write(p)
 	d.session.moved.Add(int64(n))
+	d.session.paid(d.session.share.down, n)
 	return n, err
 }
 
@@ -362,22 +400,10 @@ func (d *dataConn) sendFile(f *os.File, n int64) (sent int64, err error) {
 	if d.tls != nil {
 		return d.sendCopy(f, n)
 	}
-	raw, err := d.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	from := int(f.Fd())
+	from, down := int(f.Fd()), d.session.share.down
 	for sent < n {
-		var m int
-		var failed error
 		_ = d.SetWriteDeadline(d.deadline())
-		err := raw.Write(func(fd uintptr) bool {
-			m, failed = unix.Sendfile(int(fd), from, nil, int(min(n-sent, sendChunk)))
-			return !errors.Is(failed, unix.EAGAIN) && !errors.Is(failed, unix.EINTR)
-		})
-		if err == nil {
-			err = failed
-		}
+		m, err := d.socket.sendFile(from, int(min(n-sent, int64(piece(down, sendChunk)))))
 		if err != nil {
 			return sent, err
 		}
@@ -386,57 +412,36 @@ func (d *dataConn) sendFile(f *os.File, n int64) (sent int64, err error) {
 		}
 		sent += int64(m)
 		d.session.moved.Add(int64(m))
+		d.session.paid(down, m)
 	}
 	return sent, nil
 }
 
-// progress is how many bytes of the running transfer have moved. Those that the
-// kernel moves for us it also counts.
-func (s *session) progress() int64 {
-	s.mu.Lock()
-	conn := s.data.conn
-	s.mu.Unlock()
-	moved := s.moved.Load()
-	if conn == nil || s.protection.data {
-		return moved
-	}
-	if raw, err := conn.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) {
-			if info, err := unix.GetsockoptTCPInfo(int(fd), unix.SOL_TCP, unix.TCP_INFO); err == nil {
-				moved = max(moved, int64(info.Bytes_received))
-			}
-		})
-	}
-	return moved
+// doing says what the session transfers from now on, and on which path.
+func (s *session) doing(action hosting.TransferAction, p string) (done func()) {
+	s.moved.Store(0)
+	protected := s.protection.data // this goroutine may look there, others may not
+	return s.busy(action, p, func() int64 { return s.progress(protected) })
 }
 
-// spliceChunk is how much of an upload is moved before it is counted.
-const spliceChunk = 8 << 20
-
-// fileTroubles are errors of splice(2) that are the file's and not the
-// connection's.
-var fileTroubles = []error{unix.ENOSPC, unix.EDQUOT, unix.EFBIG, unix.EIO, unix.EROFS, unix.ENOMEM}
-
-// splice writes what is uploaded to a file without a copy through our memory.
-func (d *dataConn) splice(f *os.File) (n int64, err error) {
-	for {
-		_ = d.SetReadDeadline(d.deadline())
-		m, err := f.ReadFrom(&io.LimitedReader{R: d.TCPConn, N: spliceChunk})
-		n += m
-		d.session.moved.Add(m)
-		switch {
-		case m > 0 && (err == nil || errors.Is(err, os.ErrDeadlineExceeded)): // it moves
-		case err == nil:
-			if err = d.ended(io.EOF); errors.Is(err, io.EOF) {
-				return n, nil
-			}
-			return n, err
-		case slices.ContainsFunc(fileTroubles, func(trouble error) bool { return errors.Is(err, trouble) }):
-			return n, err
-		default:
-			return n, d.ended(err)
-		}
+// progress is how many bytes of the running transfer have moved. Those that the
+// kernel moves for us in clear it also counts.
+func (s *session) progress(protected bool) int64 {
+	moved := s.moved.Load()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.data.conn == nil || protected {
+		return moved
 	}
+	return max(moved, s.data.conn.received())
+}
+
+// notEOF is an error that is not the end of the data.
+func notEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
 }
 
 // bufferSize is how much of an upload is written at a time.
@@ -444,28 +449,121 @@ const bufferSize = 256 << 10
 
 var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
-// copyToFile copies all of r to f; what comes in clear does not pass through
-// our memory.
-func copyToFile(f *os.File, r io.Reader) (n int64, err error) {
-	if d, ok := r.(*dataConn); ok && d.tls == nil {
-		return d.splice(f)
-	}
+// copyToFile copies all of r to f. What fits into one buffer, as most files of
+// a site do, is written at once; what is longer and comes in clear goes on
+// without a copy through our memory. room is asked before each piece.
+func copyToFile(f *os.File, r io.Reader, room *disk.Writing) (n int64, err error) {
 	buf := buffers.Get().(*[bufferSize]byte)
 	defer buffers.Put(buf)
 	for {
-		m, err := r.Read(buf[:])
+		m, err := fill(r, buf[:])
 		if m > 0 {
-			w, err := f.Write(buf[:m])
+			w, err := writeWithin(f, buf[:m], room)
 			n += int64(w)
 			if err != nil {
 				return n, err
 			}
 		}
-		if errors.Is(err, io.EOF) {
-			return n, nil
+		if err != nil {
+			return n, notEOF(err)
 		}
+		if d, ok := r.(*dataConn); ok && d.tls == nil {
+			moved, err := d.spliceTo(f, room)
+			if n += moved; !errors.Is(err, errNoSplice) {
+				return n, notEOF(err)
+			}
+		}
+	}
+}
+
+// spliceChunk is the most that one splice(2) of an upload is asked for, and the
+// size that its pipe is given where the system allows that.
+const spliceChunk = 1 << 20
+
+// errNoSplice says that an upload has to be copied from there on.
+var errNoSplice = errors.New("no splice to this file")
+
+// spliceTo brings the rest of an upload in clear to f through a pipe, in which
+// the kernel holds the pages that came from the network. Like Read it ends with
+// io.EOF.
+func (d *dataConn) spliceTo(f *os.File, room *disk.Writing) (n int64, err error) {
+	var pipe [2]int
+	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		return 0, errNoSplice
+	}
+	defer unix.Close(pipe[0])
+	defer unix.Close(pipe[1])
+	_, _ = unix.FcntlInt(uintptr(pipe[0]), unix.F_SETPIPE_SZ, spliceChunk) // a smaller one will do
+	to, up := int(f.Fd()), d.session.share.up
+	for {
+		_ = d.SetReadDeadline(d.deadline())
+		came, err := d.socket.splice(pipe[1], piece(up, spliceChunk))
+		if err != nil || came == 0 {
+			return n, d.ended(cmp.Or(err, io.EOF))
+		}
+		d.session.moved.Add(int64(came))
+		d.session.paid(up, came)
+		for came > 0 {
+			may, err := room.Room(int64(came))
+			if err != nil {
+				return n, err
+			}
+			m, err := unix.Splice(pipe[0], nil, to, nil, int(may), unix.SPLICE_F_MOVE)
+			switch {
+			case errors.Is(err, unix.EINTR):
+				continue
+			case errors.Is(err, unix.EINVAL): // of this file system, or a file that is only appended to
+				m, err = drain(f, pipe[0], came, room)
+				return n + m, cmp.Or(err, errNoSplice)
+			case err == nil && m == 0:
+				return n, io.ErrShortWrite
+			case err != nil:
+				return n, &fs.PathError{Op: "splice", Path: f.Name(), Err: err}
+			}
+			room.Wrote(m)
+			n += m
+			came -= int(m)
+		}
+	}
+}
+
+// drain copies what a pipe holds.
+func drain(f *os.File, pipe, held int, room *disk.Writing) (n int64, err error) {
+	buf := make([]byte, held)
+	for at := 0; at < held; {
+		m, err := unix.Read(pipe, buf[at:])
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return 0, os.NewSyscallError("read", err)
+		}
+		at += max(m, 0)
+	}
+	w, err := writeWithin(f, buf, room)
+	return int64(w), err
+}
+
+// writeWithin writes as far as there is room.
+func writeWithin(f io.Writer, p []byte, room *disk.Writing) (n int, err error) {
+	for n < len(p) {
+		may, err := room.Room(int64(len(p) - n))
+		if err != nil {
+			return n, err
+		}
+		w, err := f.Write(p[n : n+int(may)])
+		room.Wrote(int64(w))
+		n += w
 		if err != nil {
 			return n, err
 		}
 	}
+	return n, nil
+}
+
+// fill reads until buf is full or there is no more.
+func fill(r io.Reader, buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var m int
+		m, err = r.Read(buf[n:])
+		n += m
+	}
+	return n, err
 }

@@ -16,6 +16,7 @@ import (
 	goftp "goftp.io/server/v2"
 
 	"cancale/internal/config"
+	"cancale/internal/disk"
 	"cancale/internal/hosting"
 	"cancale/internal/jail"
 )
@@ -26,11 +27,19 @@ var (
 	errSuspended = errors.New("site suspended")
 	errNotReady  = errors.New("site not ready")
 	errTwoSites  = errors.New("rename between two sites")
+
+	// What the rights of the login do not hold.
+	errOnlyReads = errors.New("login may only read")
+	errOnlyAdds  = errors.New("login may only add")
+	errNoFetch   = errors.New("login may not fetch")
+	errTaken     = errors.New("name taken, and login may only add")
 )
 
 // tree is what a login sees: one site at the root, or a folder for each.
 type tree struct {
 	layout config.Layout
+	ledger *disk.Ledger
+	rights hosting.FTPRights
 	single *mount
 	mounts map[string]*mount // by host name
 
@@ -45,7 +54,7 @@ type mount struct {
 
 // open opens the home of a site. Its path is ours from end to end: a directory
 // of root's and a token.
-func openHome(layout config.Layout, site hosting.Site) (*jail.Jail, error) {
+func openHome(layout config.Layout, ledger *disk.Ledger, site hosting.Site) (*jail.Jail, error) {
 	if site.Off() {
 		return nil, errSuspended
 	}
@@ -56,12 +65,16 @@ func openHome(layout config.Layout, site hosting.Site) (*jail.Jail, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errNotReady
 	}
+	if err == nil {
+		j.Within(ledger.Space(site.AccountID, site.ID))
+		j.UseBin(layout.Bin(string(site.HomeToken)))
+	}
 	return j, err
 }
 
 // plant opens what the login sees.
 func (t *tree) plant(layout config.Layout, login hosting.FTPLogin, site hosting.Site, sites []hosting.Site) error {
-	t.layout = layout
+	t.layout, t.rights = layout, login.Rights
 	if login.SiteID == 0 {
 		t.mounts = make(map[string]*mount, len(sites))
 		for _, site := range sites {
@@ -69,7 +82,7 @@ func (t *tree) plant(layout config.Layout, login hosting.FTPLogin, site hosting.
 		}
 		return nil
 	}
-	home, err := openHome(layout, site)
+	home, err := openHome(layout, t.ledger, site)
 	if err != nil {
 		return err
 	}
@@ -79,7 +92,7 @@ func (t *tree) plant(layout config.Layout, login hosting.FTPLogin, site hosting.
 	}
 	folder := string(login.Path)
 	t.single.jail, err = home.Sub(folder)
-	if errors.Is(err, fs.ErrNotExist) && !login.ReadOnly {
+	if errors.Is(err, fs.ErrNotExist) && login.Rights.Adds() {
 		if err = home.MkdirAll(folder); err == nil {
 			t.single.jail, err = home.Sub(folder)
 		}
@@ -119,7 +132,7 @@ func (t *tree) find(p string) (*jail.Jail, string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if m.jail == nil && !t.closed {
-		j, err := openHome(t.layout, m.site)
+		j, err := openHome(t.layout, t.ledger, m.site)
 		if err != nil {
 			return nil, "", err
 		}
@@ -164,7 +177,6 @@ func (f folder) IsDir() bool        { return true }
 func (f folder) Sys() any           { return nil }
 
 // driver is the engine's way to the files: those of the session that asks.
-// Paths are absolute and clean.
 type driver struct{}
 
 var _ goftp.Driver = driver{}
@@ -172,89 +184,29 @@ var _ goftp.Driver = driver{}
 func treeOf(ctx *goftp.Context) *tree { return &sessionOf(ctx.Sess).tree }
 
 // Stat describes what is at a path, or what a link there leads to.
-func (driver) Stat(ctx *goftp.Context, p string) (os.FileInfo, error) {
-	j, name, err := treeOf(ctx).find(p)
-	if err != nil {
-		return nil, err
-	}
-	if j == nil {
-		return jail.Entry{FileInfo: folder{name: "/", made: time.Now()}}, nil
-	}
-	return j.Stat(name)
-}
+func (driver) Stat(ctx *goftp.Context, p string) (os.FileInfo, error) { return treeOf(ctx).stat(p) }
 
 // ListDir calls fn with a jail.Entry for each name in a directory, in no order.
 func (driver) ListDir(ctx *goftp.Context, p string, fn func(os.FileInfo) error) error {
-	t := treeOf(ctx)
-	j, name, err := t.find(p)
-	if err != nil {
-		return err
-	}
-	each := func(entries []jail.Entry) error {
-		for _, e := range entries {
-			if err := fn(e); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if j == nil {
-		return each(t.top())
-	}
-	return j.List(name, each)
+	return treeOf(ctx).list(p, fn)
 }
 
 // DeleteDir removes an empty directory, never a root.
-func (driver) DeleteDir(ctx *goftp.Context, p string) error {
-	j, name, err := treeOf(ctx).change(p)
-	if err != nil {
-		return err
-	}
-	return j.RemoveDir(name)
-}
+func (driver) DeleteDir(ctx *goftp.Context, p string) error { return treeOf(ctx).removeDir(p) }
 
 // DeleteFile removes a file or a link.
-func (driver) DeleteFile(ctx *goftp.Context, p string) error {
-	j, name, err := treeOf(ctx).change(p)
-	if err != nil {
-		return err
-	}
-	return j.Remove(name)
-}
+func (driver) DeleteFile(ctx *goftp.Context, p string) error { return treeOf(ctx).removeFile(p) }
 
 // Rename renames within one site.
-func (driver) Rename(ctx *goftp.Context, from, to string) error {
-	a, fromName, err := treeOf(ctx).change(from)
-	if err != nil {
-		return err
-	}
-	b, toName, err := treeOf(ctx).change(to)
-	if err != nil {
-		return err
-	}
-	if a != b {
-		return errTwoSites
-	}
-	return a.Rename(fromName, toName)
-}
+func (driver) Rename(ctx *goftp.Context, from, to string) error { return treeOf(ctx).rename(from, to) }
 
 // MakeDir makes a directory.
-func (driver) MakeDir(ctx *goftp.Context, p string) error {
-	j, name, err := treeOf(ctx).change(p)
-	if err != nil {
-		return err
-	}
-	return j.Mkdir(name)
-}
+func (driver) MakeDir(ctx *goftp.Context, p string) error { return treeOf(ctx).mkdir(p) }
 
 // GetFile opens a file at an offset and says how much is to come. The reader is
 // an *os.File.
 func (driver) GetFile(ctx *goftp.Context, p string, offset int64) (int64, io.ReadCloser, error) {
-	j, name, err := treeOf(ctx).change(p)
-	if err != nil {
-		return 0, nil, err
-	}
-	f, info, err := j.Open(name)
+	f, info, err := treeOf(ctx).open(p)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -278,7 +230,7 @@ const (
 // PutFile writes what comes from data. An error while reading is an upload that
 // broke off.
 func (driver) PutFile(ctx *goftp.Context, p string, data io.Reader, offset int64) (int64, error) {
-	dest, err := create(ctx, p, offset)
+	dest, err := treeOf(ctx).create(p, offset)
 	if err != nil {
 		return 0, err
 	}
@@ -289,13 +241,32 @@ func (driver) PutFile(ctx *goftp.Context, p string, data io.Reader, offset int64
 type destination struct {
 	upload *jail.Upload
 	file   *os.File
+	room   *disk.Writing
+	before int64 // size of a file that is written in place
+	taken  int64 // what it takes on the disk then
 }
 
 // create opens the destination, so that a refusal comes before any data.
-func create(ctx *goftp.Context, p string, offset int64) (destination, error) {
-	j, name, err := treeOf(ctx).change(p)
+func (t *tree) create(p string, offset int64) (destination, error) {
+	if err := t.mayAdd(); err != nil {
+		return destination{}, err
+	}
+	j, name, err := t.change(p)
 	if err != nil {
 		return destination{}, err
+	}
+	if !t.rights.Changes() {
+		upload, err := j.CreateNew(name)
+		if errors.Is(err, fs.ErrExist) {
+			err = errTaken
+		}
+		if err == nil && offset > 0 {
+			err = errors.Join(jail.ErrBeyondEnd, upload.Discard()) // nothing is there to go on with
+		}
+		if err != nil {
+			return destination{}, err
+		}
+		return destination{upload: upload, file: upload.File, room: upload.Writing}, nil
 	}
 	if offset != replace {
 		at := offset
@@ -303,15 +274,31 @@ func create(ctx *goftp.Context, p string, offset int64) (destination, error) {
 			at = jail.OpenEnd
 		}
 		f, err := j.OpenAt(name, at)
-		if err == nil || !errors.Is(err, fs.ErrNotExist) || at > 0 {
-			return destination{file: f}, err
+		if err == nil {
+			return inPlace(j, f)
+		}
+		if !errors.Is(err, fs.ErrNotExist) || at > 0 {
+			return destination{}, err
 		}
 	}
 	upload, err := j.Create(name)
 	if err != nil {
 		return destination{}, err
 	}
-	return destination{upload, upload.File}, nil
+	return destination{upload: upload, file: upload.File, room: upload.Writing}, nil
+}
+
+func inPlace(j *jail.Jail, f *os.File) (destination, error) {
+	d := destination{file: f, room: j.Growing(f)}
+	info, err := f.Stat()
+	if err == nil {
+		d.before, d.taken = info.Size(), jail.Taken(f)
+		_, err = d.room.Room(1)
+	}
+	if err != nil {
+		d.discard()
+	}
+	return d, err
 }
 
 // interruptedError wraps what broke off an upload.
@@ -322,7 +309,7 @@ func (e interruptedError) Unwrap() error { return e.error }
 // receive takes the data and ends the file as it must be ended. A file that is
 // written in place loses what stood after the last byte when all has come.
 func (d destination) receive(data io.Reader) (int64, error) {
-	n, err := copyToFile(d.file, data)
+	n, err := copyToFile(d.file, data, d.room)
 	_, interrupted := errors.AsType[interruptedError](err)
 	switch {
 	case d.upload == nil && err == nil:
@@ -330,9 +317,11 @@ func (d destination) receive(data io.Reader) (int64, error) {
 		if end, err = d.file.Seek(0, io.SeekCurrent); err == nil {
 			err = d.file.Truncate(end)
 		}
-		return n, errors.Join(err, d.file.Close())
+		return n, errors.Join(err, d.close())
+	case d.upload == nil && !interrupted:
+		return n, errors.Join(err, d.file.Truncate(d.before), d.close()) // no room: what was added goes
 	case d.upload == nil:
-		return n, errors.Join(err, d.file.Close())
+		return n, errors.Join(err, d.close())
 	case err == nil:
 		return n, d.upload.Commit()
 	case interrupted:
@@ -347,48 +336,13 @@ func (d destination) discard() {
 		_ = d.upload.Discard()
 		return
 	}
-	_ = d.file.Close()
+	_ = d.close()
 }
 
-// chmod changes the mode of a file.
-func (driver) chmod(ctx *goftp.Context, p string, mode fs.FileMode) error {
-	j, name, err := treeOf(ctx).change(p)
-	if err != nil {
-		return err
-	}
-	return j.Chmod(name, mode)
-}
-
-// touch sets the time of a file.
-func (driver) touch(ctx *goftp.Context, p string, modified time.Time) error {
-	j, name, err := treeOf(ctx).change(p)
-	if err != nil {
-		return err
-	}
-	return j.Chtimes(name, modified)
-}
-
-// describe is Stat that shows links as such.
-func (d driver) describe(ctx *goftp.Context, p string) (jail.Entry, error) {
-	j, name, err := treeOf(ctx).find(p)
-	if err != nil {
-		return jail.Entry{}, err
-	}
-	if j == nil {
-		info, err := d.Stat(ctx, p)
-		return info.(jail.Entry), err
-	}
-	e, err := j.Lstat(name)
-	if err == nil && name == "" {
-		e.FileInfo = renamed{e.FileInfo, "/"}
-	}
-	return e, err
-}
-
-// writable reports whether names may be made in a directory.
-func (driver) writable(ctx *goftp.Context, p string) bool {
-	j, name, err := treeOf(ctx).change(p)
-	return err == nil && !sessionOf(ctx.Sess).login.ReadOnly && j.Writable(name)
+// close ends a file that was written in place.
+func (d destination) close() error {
+	d.room.End(jail.Grown(d.file, d.before, d.taken))
+	return d.file.Close()
 }
 
 // renamed is a file by another name.

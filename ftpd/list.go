@@ -180,8 +180,8 @@ func parseFacts(list string) facts {
 
 // may is what the login may do with what is in a directory.
 type may struct {
-	write  bool // anything at all
-	rename bool // make and remove names in the directory
+	fetch, add, change bool
+	rename             bool // change and remove names in the directory
 }
 
 // factsLine is the facts of an entry and its name, without the line's end.
@@ -221,20 +221,27 @@ func factsLine(b []byte, e jail.Entry, wanted facts, m may) []byte {
 // permissions are the letters of RFC 3659, section 7.5.5. They are a hint for
 // the client's menus; the kernel decides.
 func permissions(info fs.FileInfo, m may) string {
-	dir := info.IsDir()
-	var letters string
+	letters := ""
 	if m.rename {
 		letters = "df"
 	}
-	switch {
-	case dir && m.write && info.Mode()&0o200 != 0:
-		return letters + "cmpel"
-	case dir:
+	writable := info.Mode()&0o200 != 0
+	if info.IsDir() {
+		if m.add && writable {
+			letters += "cm"
+		}
+		if m.change && writable {
+			letters += "p"
+		}
 		return letters + "el"
-	case m.write && info.Mode()&0o200 != 0:
-		return letters + "awr"
 	}
-	return letters + "r"
+	if m.change && writable {
+		letters += "aw"
+	}
+	if m.fetch {
+		letters += "r"
+	}
+	return letters
 }
 
 // timeForm is a time of RFC 3659, always UTC.

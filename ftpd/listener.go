@@ -39,6 +39,10 @@ func (l *listener) Accept() (net.Conn, error) {
 			}
 			return nil, err
 		}
+		if l.implicit && !l.srv.offersTLS() {
+			_ = conn.Close()
+			continue
+		}
 		s, refusal := l.srv.admit(conn)
 		if s != nil {
 			s.implicit = l.implicit
@@ -55,8 +59,9 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// ended is what was wrong when the engine gave up; its end is no error.
-func (l *listener) ended(err error) error {
+// acceptEnded is what was wrong when no more connections are taken; the end of
+// the listener is no error.
+func acceptEnded(err error) error {
 	if err == nil || errors.Is(err, net.ErrClosed) {
 		return nil
 	}
@@ -79,35 +84,12 @@ func (srv *server) admit(conn net.Conn) (s *session, refusal string) {
 	if !ok {
 		return nil, "TCP only."
 	}
-	peer, local := addrPort(conn.RemoteAddr()), addrPort(conn.LocalAddr())
-	source := sourceOf(peer.Addr())
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	switch {
-	case srv.stopping.Load():
-		return nil, "The service is stopping, try again in a minute."
-	case len(srv.sessions) >= srv.limits.sessions:
-		return nil, "Too many connections, try again later."
-	case srv.sources[source] >= srv.limits.source:
-		return nil, "Too many connections from your address."
+	s = newSession(srv, tcp)
+	if refusal = srv.enter(s); refusal != "" {
+		s.cancel()
+		return nil, refusal
 	}
-	s = newSession(srv, tcp, peer, local)
-	srv.sessions[s] = struct{}{}
-	srv.sources[source]++
-	srv.running.Add(1)
 	return s, ""
-}
-
-// leave takes a session off the books.
-func (srv *server) leave(s *session) {
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	source := sourceOf(s.peer.Addr())
-	delete(srv.sessions, s)
-	if srv.sources[source]--; srv.sources[source] == 0 {
-		delete(srv.sources, source)
-	}
-	srv.running.Done()
 }
 
 // addrPort is an address without the form of IPv4 in IPv6.

@@ -4,21 +4,38 @@ import (
 	"errors"
 	"log/slog"
 	"strconv"
-	"time"
 
 	"cancale/internal/hosting"
-	"cancale/internal/store"
 )
 
-// user is USER. The answer is the same for every name.
+// maxNames is how many names a client may give before one of them is let in.
+const maxNames = 30
+
+// user is USER. The answer says nothing of whether somebody bears the name. A
+// login that needs TLS is refused before its password is asked for: once that
+// was sent, it was read.
 func user(s *session, name string) {
-	if s.login != nil {
+	s.user = ""
+	switch s.names++; {
+	case s.login != nil:
 		s.reply(503, "Already logged in; disconnect to change.")
 		return
-	}
-	if s.clear() {
+	case s.clear():
 		s.reply(530, "AUTH TLS first: passwords are not taken in clear here.")
 		return
+	case s.names > maxNames:
+		s.dismiss("Too many names.")
+		return
+	case s.protection.conn == nil && s.srv.offersTLS():
+		asks, err := s.srv.cfg.Store.AsksFTPInClear(s.ctx, name)
+		if err != nil {
+			s.loginFailed(err)
+			return
+		}
+		if !asks {
+			s.reply(530, "AUTH TLS first: this login is not taken in clear.")
+			return
+		}
 	}
 	s.user = name
 	s.reply(331, "Password, please.")
@@ -41,56 +58,24 @@ func pass(s *session, password string) {
 		s.loginFailed(err)
 		return
 	}
-	err = s.tree.plant(s.srv.cfg.Layout, found.Login, found.Site, found.Sites)
-	if err != nil {
-		slog.Warn("ftp login without files", slog.String("login", string(found.Login.Login)), slog.Any("error", err))
+	if found.Login.RequireTLS && s.protection.conn == nil {
+		s.reply(530, "AUTH TLS first: this login is not taken in clear.")
+		return
+	}
+	switch err := s.welcome(found); {
+	case errors.Is(err, errCrowded):
+		s.dismiss("Too many connections of this login.")
+		return
+	case err != nil:
 		_, text := refusal(err)
 		s.reply(530, text)
 		return
 	}
-	s.login = &found.Login
 	s.mu.Lock()
-	s.grant = grantOf(found)
+	s.grant.clear = s.protection.conn == nil
 	s.mu.Unlock()
 	slog.Info("ftp login", slog.String("login", string(found.Login.Login)), slog.String("source", s.peer.Addr().String()))
 	s.reply(230, "Welcome.")
-}
-
-// patience is the longest wait that the store asks for which a session waits
-// out itself: programs that open ten connections at once, each of them one more
-// attempt until its password is checked, are to get in.
-const patience = 3
-
-func (s *session) authenticate(name, password string) (store.FTPSession, error) {
-	for waited := 0; ; {
-		found, err := s.srv.cfg.Store.AuthenticateFTP(s.ctx, name, password, s.peer.Addr().String())
-		seconds := waitOf(err)
-		if seconds == 0 || waited+seconds > patience {
-			return found, err
-		}
-		waited += seconds
-		s.pause(time.Duration(seconds) * time.Second)
-	}
-}
-
-// waitOf is how many seconds the store asks to wait before another attempt.
-func waitOf(err error) int {
-	refused, ok := errors.AsType[*hosting.Error](err)
-	if !ok || refused.Kind != hosting.OverLimit || len(refused.Message.Args) == 0 {
-		return 0
-	}
-	seconds, _ := strconv.Atoi(refused.Message.Args[0])
-	return seconds
-}
-
-// pause waits, as long as the connection is there.
-func (s *session) pause(d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-s.ctx.Done():
-	}
 }
 
 // loginFailed answers a login that the store refused. Only who knows the

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"cancale/internal/disk"
 	"cancale/internal/jail"
 )
 
@@ -22,10 +23,16 @@ var refusals = []struct {
 }{
 	{errSuspended, 550, "This site is suspended."},
 	{errNotReady, 550, "This site is not ready yet, try again in a moment."},
+	{errOnlyReads, 550, "This login may only read."},
+	{errOnlyAdds, 550, "This login may only add files."},
+	{errNoFetch, 550, "This login may not read files."},
+	{errTaken, 553, "That name is taken, and this login may only add files."},
 	{errTwoSites, 553, "Cannot rename from one site to another."},
 	{jail.ErrRoot, 550, "This folder cannot be changed."},
 	{jail.ErrNotRegular, 550, "Not a regular file."},
 	{jail.ErrBeyondEnd, 554, "Offset beyond the end of the file."},
+	{disk.ErrFull, 552, "No room left: delete files, or empty the bin in the panel."},
+	{disk.ErrMachineFull, 452, "The server has no room left, try again later."},
 	{unix.ENOSPC, 452, "No space left."},
 	{unix.EDQUOT, 552, "Quota exceeded."},
 	{unix.EFBIG, 552, "File too large."},

@@ -8,13 +8,19 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	goftp "goftp.io/server/v2"
+	"golang.org/x/crypto/ssh"
 
 	"cancale/internal/config"
+	"cancale/internal/disk"
+	"cancale/internal/files"
+	"cancale/internal/ftplink"
+	"cancale/internal/hosting"
 	"cancale/internal/jail"
 	"cancale/internal/store"
 )
@@ -35,10 +41,15 @@ type Config struct {
 	PassiveMax int
 	Active     bool // PORT and EPRT, to the client's own address
 
+	Link *ftplink.Server // where the panel asks about sessions and files; may be nil
+
 	TLS          TLSPolicy
 	Certificate  func(*tls.ClientHelloInfo) (*tls.Certificate, error) // asked at each handshake; nil means no TLS
 	RequireReuse bool                                                 // data connections must resume the session's TLS; many clients cannot
 	Implicit     net.Listener                                         // control connections that begin with TLS; may be nil; Run closes it
+
+	SFTP     net.Listener // SSH connections; may be nil; Run closes it
+	HostKeys []ssh.Signer // what the daemon proves itself with to them
 }
 
 // limits bound what clients can take, in time and in number.
@@ -56,13 +67,14 @@ type limits struct {
 	failures  int           // wrong passwords before the connection is closed
 	sessions  int           // at a time
 	source    int           // of them from one address; clients open ten and more
+	perLogin  int           // of one login
 }
 
 var defaultLimits = limits{
 	login: time.Minute, idle: 10 * time.Minute, reply: 30 * time.Second,
 	handshake: 20 * time.Second, accept: 20 * time.Second, data: time.Minute, watch: 20 * time.Millisecond, drain: 5 * time.Second, recheck: 2 * time.Second,
 	failure: time.Second, failures: 4,
-	sessions: 2000, source: 40,
+	sessions: 2000, source: 40, perLogin: 20,
 }
 
 // server is the daemon: the sessions and what they share.
@@ -72,12 +84,24 @@ type server struct {
 	commands map[string]goftp.Command
 	nextPort atomic.Uint32 // where the search for a passive port begins
 	stopping atomic.Bool
+	policy   atomic.Pointer[policy]
+	journal  *journal
+	ledger   *disk.Ledger
+	tidy     *time.Timer
 
 	mu       sync.Mutex
-	sessions map[*session]struct{}
+	sessions map[visitor]struct{}
 	sources  map[netip.Prefix]int
-	running  sync.WaitGroup // one for each session
+	shares   map[hosting.FTPLoginID]*share
+	banned   map[netip.Prefix]time.Time // until when
+	running  sync.WaitGroup             // one for each session
 }
+
+// tidyPause is how long after the last login what logins leave behind is given
+// back to the system: the memory that hashes were computed in and the deep
+// stacks of the sessions that asked the database, both many times what a session
+// at rest needs. The runtime itself would look minutes later.
+const tidyPause = 500 * time.Millisecond
 
 // Run serves until ctx ends. Sessions that are at rest then get a 421 at once,
 // transfers some seconds to end.
@@ -101,15 +125,31 @@ func newServer(cfg Config, lim limits) (*server, error) {
 	if (cfg.TLS == TLSRequired || cfg.Implicit != nil) && cfg.Certificate == nil {
 		return nil, errors.New("ftpd: TLS without a certificate")
 	}
+	if cfg.SFTP != nil && len(cfg.HostKeys) == 0 {
+		return nil, errors.New("ftpd: SFTP without a host key")
+	}
 	if err := jail.Prepare(); err != nil {
 		return nil, fmt.Errorf("ftpd: %w", err)
 	}
-	srv := &server{cfg: cfg, limits: lim, sessions: map[*session]struct{}{}, sources: map[netip.Prefix]int{}}
+	srv := &server{
+		cfg: cfg, limits: lim, journal: newJournal(cfg.Store), ledger: newLedger(cfg),
+		sessions: map[visitor]struct{}{}, sources: map[netip.Prefix]int{}, shares: map[hosting.FTPLoginID]*share{},
+	}
+	srv.tidy = time.AfterFunc(tidyPause, debug.FreeOSMemory)
 	srv.commands = commandTable()
+	if cfg.Link != nil {
+		srv.liveHandlers(cfg.Link)
+		srv.binHandlers(cfg.Link)
+		srv.probeHandlers(cfg.Link)
+		files.New(files.Config{Store: cfg.Store, Layout: cfg.Layout, Ledger: srv.ledger, Note: srv.journal.add}).Register(cfg.Link)
+	}
 	return srv, nil
 }
 
 func (srv *server) serve(ctx context.Context) error {
+	if err := srv.readPolicy(ctx); err != nil {
+		return fmt.Errorf("ftpd: settings: %w", err)
+	}
 	var listeners []*listener
 	for _, l := range []*listener{{srv.cfg.Listener, srv, ctx.Done(), false}, {srv.cfg.Implicit, srv, ctx.Done(), true}} {
 		if l.Listener != nil {
@@ -117,7 +157,8 @@ func (srv *server) serve(ctx context.Context) error {
 			slog.InfoContext(ctx, "ftp listening", slog.String("address", l.Addr().String()), slog.Bool("implicit_tls", l.implicit))
 		}
 	}
-	ended := make(chan error, len(listeners))
+	ended := make(chan error, len(listeners)+1)
+	waiting := len(listeners)
 	for _, l := range listeners {
 		engine, err := goftp.NewServer(&goftp.Options{
 			Name:           "Cancale",
@@ -131,15 +172,26 @@ func (srv *server) serve(ctx context.Context) error {
 			return fmt.Errorf("ftpd: %w", err)
 		}
 		// The engine's own Shutdown is not used: it only closes the listener.
-		go func() { ended <- l.ended(engine.Serve(l)) }()
+		go func() { ended <- acceptEnded(engine.Serve(l)) }()
 	}
+	if srv.cfg.SFTP != nil {
+		slog.InfoContext(ctx, "sftp listening", slog.String("address", srv.cfg.SFTP.Addr().String()))
+		waiting++
+		go func() { ended <- acceptEnded(srv.serveSSH(ctx, srv.cfg.SFTP)) }()
+	}
+	// The journal ends after the last session.
+	writing, endJournal := context.WithCancel(context.WithoutCancel(ctx))
+	var journal sync.WaitGroup
+	journal.Go(func() { srv.journal.write(writing) })
+	defer journal.Wait()
+	defer endJournal()
 	following, unfollow := context.WithCancel(ctx)
 	var follower sync.WaitGroup
 	follower.Go(func() { srv.followStandings(following) })
+	follower.Go(func() { srv.ledger.Run(following) })
 	defer follower.Wait()
 	defer unfollow()
 	var err error
-	waiting := len(listeners)
 	select {
 	case err = <-ended:
 		waiting--
@@ -149,10 +201,14 @@ func (srv *server) serve(ctx context.Context) error {
 	for _, l := range listeners {
 		_ = l.Close()
 	}
+	if srv.cfg.SFTP != nil {
+		_ = srv.cfg.SFTP.Close()
+	}
 	for range waiting {
 		err = errors.Join(err, <-ended)
 	}
 	srv.stop()
+	srv.tidy.Stop()
 	return err
 }
 
@@ -160,18 +216,10 @@ func (srv *server) serve(ctx context.Context) error {
 // transfer is done or the time for it is over.
 func (srv *server) stop() {
 	srv.stopping.Store(true)
-	srv.each((*session).wake)
-	timer := time.AfterFunc(srv.limits.drain, func() { srv.each((*session).kick) })
+	srv.each(visitor.wake)
+	timer := time.AfterFunc(srv.now().drain, func() { srv.each(visitor.kick) })
 	defer timer.Stop()
 	srv.running.Wait()
-}
-
-func (srv *server) each(fn func(*session)) {
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	for s := range srv.sessions {
-		fn(s)
-	}
 }
 
 // engineLog drops what the engine says: it would write names of files, and

@@ -2,12 +2,10 @@ package ftpd
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
-	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -27,15 +25,11 @@ import (
 // Fields without a word belong to the goroutine of the session. The watcher of
 // a transfer uses the fields of the reading side while that goroutine does not.
 type session struct {
-	srv         *server
-	conn        *net.TCPConn
-	peer, local netip.AddrPort
-	ctx         context.Context // ends with the connection
-	cancel      context.CancelFunc
-	once        sync.Once // of Close
-	engine      *goftp.Session
-	implicit    bool // TLS begins before the greeting
-	protection  protection
+	visit
+	once       sync.Once // of Close
+	engine     *goftp.Session
+	implicit   bool // TLS begins before the greeting
+	protection protection
 
 	// Reading side.
 	in    [512]byte
@@ -43,14 +37,12 @@ type session struct {
 	lines lineScanner
 	queue []received // read during a transfer, still to be obeyed
 	rest  []byte     // of the line that the engine is reading
-	begun time.Time
-	noise int // lines in a row that were no commands
+	noise int        // lines in a row that were no commands
 
-	// Login.
-	user     string
-	login    *hosting.FTPLogin // nil before
-	failures int
-	tree     tree
+	replyUntil atomic.Int64 // deadline for replies, in Unix nanoseconds
+
+	user  string // between USER and PASS
+	names int    // that came with USER
 
 	// What one command leaves for the next.
 	text       bool   // TYPE A
@@ -59,13 +51,10 @@ type session struct {
 	epsvOnly   bool   // EPSV ALL
 	facts      facts  // OPTS MLST
 
-	moved atomic.Int64 // bytes of the transfer that runs
+	moved     atomic.Int64 // bytes of the transfer that runs
+	encrypted atomic.Bool  // the control connection is protected
 
-	revoked atomic.Bool // the login is no longer good for this session
-
-	mu    sync.Mutex // guards the fields below and deadlines for reading
-	data  data
-	grant *grant // nil before the login
+	data data // guarded by mu, as are deadlines for reading
 }
 
 // received is a line of the client, or what is wrong with it.
@@ -74,9 +63,9 @@ type received struct {
 	err  error
 }
 
-func newSession(srv *server, conn *net.TCPConn, peer, local netip.AddrPort) *session {
-	s := &session{srv: srv, conn: conn, peer: peer, local: local, begun: time.Now(), facts: allFacts, text: true}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
+func newSession(srv *server, conn *net.TCPConn) *session {
+	s := &session{facts: allFacts, text: true}
+	s.arrive(srv, conn)
 	if raw, err := conn.SyscallConn(); err == nil {
 		// The urgent byte that announces an ABOR stays in its place in the stream.
 		_ = raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_OOBINLINE, 1) })
@@ -92,6 +81,13 @@ type address struct {
 }
 
 func sessionOf(engine *goftp.Session) *session { return engine.RemoteAddr().(address).session }
+
+func (s *session) protocol() hosting.Protocol {
+	if s.encrypted.Load() {
+		return hosting.FTPS
+	}
+	return hosting.FTP
+}
 
 // RemoteAddr is the address of the client.
 func (s *session) RemoteAddr() net.Addr { return address{s.conn.RemoteAddr(), s} }
@@ -113,12 +109,23 @@ func (s *session) Write(p []byte) (int, error) {
 		}
 		s.protection.data = true
 	}
-	_ = s.conn.SetWriteDeadline(time.Now().Add(s.srv.limits.reply))
+	s.allowReply()
 	n, err := s.wire().Write(p)
 	if err != nil {
 		s.kick()
 	}
 	return n, err
+}
+
+// allowReply gives the client time to take a reply: the limit, or less by a
+// quarter at most, so that a deadline serves the replies of many commands.
+func (s *session) allowReply() {
+	limit := s.srv.limits.reply
+	if now := time.Now(); s.replyUntil.Load()-now.UnixNano() < int64(limit-limit/4) {
+		until := now.Add(limit)
+		s.replyUntil.Store(until.UnixNano())
+		_ = s.conn.SetWriteDeadline(until)
+	}
 }
 
 // Close ends the session for good. The engine calls it when it has left its
@@ -129,6 +136,7 @@ func (s *session) Close() error {
 			_ = s.protection.conn.CloseWrite()
 		}
 		s.kick()
+		s.closeData()
 		s.tree.close()
 		if s.login != nil {
 			slog.Info("ftp logout", slog.String("login", string(s.login.Login)), slog.String("source", s.peer.Addr().String()))
@@ -145,7 +153,7 @@ func (s *session) kick() {
 	_ = s.conn.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.data.close()
+	s.data.end()
 }
 
 // wake makes a session that waits for a command look at whether the daemon is
@@ -193,6 +201,8 @@ func (s *session) farewell() string {
 	switch {
 	case s.srv.stopping.Load():
 		return "The service is stopping, goodbye."
+	case s.ended.Load():
+		return "This session was ended from the panel, goodbye."
 	case s.revoked.Load():
 		return "Your access has changed, goodbye."
 	case s.login == nil:
@@ -211,9 +221,9 @@ func (s *session) next() ([]byte, error) {
 		s.queue = s.queue[1:]
 		return first.line, first.err
 	}
-	deadline := time.Now().Add(s.srv.limits.idle)
+	deadline := time.Now().Add(s.srv.now().idle)
 	if s.login == nil {
-		deadline = s.begun.Add(s.srv.limits.login)
+		deadline = s.begun.Add(s.srv.now().login)
 	}
 	s.mu.Lock()
 	if err := s.over(); err != nil {

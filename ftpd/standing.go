@@ -3,7 +3,6 @@ package ftpd
 import (
 	"context"
 	"log/slog"
-	"os"
 	"slices"
 	"time"
 
@@ -14,12 +13,15 @@ import (
 // grant is what a session was let in with.
 type grant struct {
 	login      hosting.FTPLoginID
+	name       hosting.FTPName
+	account    hosting.AccountID
 	generation uint64
 	sites      []hosting.SiteID // those in service
+	clear      bool             // over FTP without TLS
 }
 
 func grantOf(found store.FTPSession) *grant {
-	g := &grant{login: found.Login.ID, generation: found.Login.Sync.Generation}
+	g := &grant{login: found.Login.ID, name: found.Login.Login, account: found.Login.AccountID, generation: found.Login.Sync.Generation}
 	for _, site := range found.Sites {
 		if !site.Off() {
 			g.sites = append(g.sites, site.ID)
@@ -34,7 +36,7 @@ func (g *grant) holds(now store.FTPStanding) bool {
 		!slices.ContainsFunc(g.sites, func(id hosting.SiteID) bool { return !now.Sites[id] })
 }
 
-// followStandings ends sessions whose login was shut, changed or removed, or
+// followStandings looks at the settings again and again, and ends sessions whose login was shut, changed or removed, or
 // whose account or site was suspended. It asks for all of them at once.
 func (srv *server) followStandings(ctx context.Context) {
 	tick := time.NewTicker(srv.limits.recheck)
@@ -45,6 +47,11 @@ func (srv *server) followStandings(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		if err := srv.readPolicy(ctx); err != nil && ctx.Err() == nil {
+			slog.Warn("ftp settings are not read", slog.Any("error", err))
+		}
+		required := srv.now().tls == TLSRequired
+		srv.followBans(ctx)
 		grants := srv.grants()
 		if len(grants) == 0 {
 			continue
@@ -62,22 +69,38 @@ func (srv *server) followStandings(ctx context.Context) {
 			continue
 		}
 		for s, g := range grants {
-			if !g.holds(standings[g.login]) {
-				slog.Info("ftp session ended from here", slog.Uint64("login", uint64(g.login)), slog.String("source", s.peer.Addr().String()))
+			if !g.holds(standings[g.login]) || g.clear && required {
+				slog.Info("ftp session ended from here", slog.Uint64("login", uint64(g.login)), slog.String("source", s.base().peer.Addr().String()))
 				s.revoke()
 			}
 		}
 	}
 }
 
+// followBans learns which networks are banned, so that their connections cost
+// nothing, not even a question to the database.
+func (srv *server) followBans(ctx context.Context) {
+	banned, err := srv.cfg.Store.BannedSources(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			slog.Warn("ftp bans are not known", slog.Any("error", err))
+		}
+		return
+	}
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.banned = banned
+}
+
 // grants are those of the sessions that are logged in.
-func (srv *server) grants() map[*session]*grant {
-	grants := map[*session]*grant{}
-	srv.each(func(s *session) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.grant != nil {
-			grants[s] = s.grant
+func (srv *server) grants() map[visitor]*grant {
+	grants := map[visitor]*grant{}
+	srv.each(func(s visitor) {
+		v := s.base()
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		if v.grant != nil {
+			grants[s] = v.grant
 		}
 	})
 	return grants
@@ -92,14 +115,6 @@ func (s *session) revoke() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.data.close()
+	s.data.end()
 	_ = s.conn.SetReadDeadline(time.Unix(1, 0))
-}
-
-// over is the error of a session that has to end, guarded by its mu.
-func (s *session) over() error {
-	if s.revoked.Load() || s.srv.stopping.Load() {
-		return os.ErrDeadlineExceeded
-	}
-	return nil
 }

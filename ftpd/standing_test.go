@@ -28,7 +28,7 @@ func TestSessionsEndWithTheirLogin(t *testing.T) {
 		"site suspended":    func(s subject) error { _, err := w.store.SuspendSite(ctx, root, s.site.ID); return err },
 		"site removed":      func(s subject) error { _, err := w.store.RemoveSite(ctx, root, s.site.ID); return err },
 		"may only read": func(s subject) error {
-			_, err := w.store.UpdateFTPLogin(ctx, root, s.login.ID, hosting.FTPSpec{Site: s.login.SiteID, ReadOnly: true})
+			_, err := w.store.UpdateFTPLogin(ctx, root, s.login.ID, hosting.FTPSpec{Site: s.login.SiteID, FTPTerms: hosting.FTPTerms{Rights: hosting.FTPReadOnly}})
 			return err
 		},
 	} {

@@ -13,16 +13,19 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"cancale/internal/hosting"
 )
 
-// TLSPolicy says what an installation thinks of sessions in clear.
-type TLSPolicy string
+// TLSPolicy says what an installation thinks of sessions in clear. The zero
+// value is TLSOff.
+type TLSPolicy = hosting.TLSPolicy
 
-// The policies. The zero value is TLSOff.
+// The policies that a daemon can be started with.
 const (
-	TLSOff      TLSPolicy = "off"
-	TLSOffered  TLSPolicy = "offered"
-	TLSRequired TLSPolicy = "required" // for the login, and for data
+	TLSOff      = hosting.TLSOff
+	TLSOffered  = hosting.TLSOffered
+	TLSRequired = hosting.TLSRequired
 )
 
 // ParseTLSPolicy reads the name of a policy.
@@ -43,7 +46,8 @@ type protection struct {
 }
 
 func (srv *server) offersTLS() bool {
-	return srv.cfg.Certificate != nil && srv.cfg.TLS != TLSOff && srv.cfg.TLS != ""
+	policy := srv.now().tls
+	return srv.cfg.Certificate != nil && policy != TLSOff && policy != ""
 }
 
 // sessionTLS is a configuration whose tickets nobody else can read or make: a
@@ -62,7 +66,7 @@ func (srv *server) sessionTLS() *tls.Config {
 // reset, together with the end of the upload that is still on its way.
 func (s *session) dataTLS() *tls.Config {
 	config := s.protection.config.Clone()
-	if s.srv.cfg.RequireReuse {
+	if s.srv.now().reuse {
 		return config // the next connection may need a fresh one
 	}
 	// In TLS 1.3 both are called in the course of the handshake, after the
@@ -95,6 +99,7 @@ func (s *session) startTLS() error {
 	conn := tls.Server(s.conn, config)
 	s.mu.Lock()
 	_ = s.conn.SetDeadline(time.Now().Add(s.srv.limits.handshake))
+	s.replyUntil.Store(0) // replies set their own again
 	if s.srv.stopping.Load() {
 		_ = s.conn.SetDeadline(time.Unix(1, 0))
 	}
@@ -103,6 +108,7 @@ func (s *session) startTLS() error {
 		return err
 	}
 	s.protection.conn, s.protection.config = conn, config
+	s.encrypted.Store(true)
 	s.r, s.w, s.lines = 0, 0, lineScanner{}
 	s.user, s.text, s.facts = "", true, allFacts
 	return nil
@@ -160,7 +166,7 @@ func protectionLevel(s *session, level string) {
 	case level == "P":
 		s.protection.data = true
 		s.reply(200, "Data is protected.")
-	case level == "C" && s.srv.cfg.TLS == TLSRequired:
+	case level == "C" && s.needsTLS():
 		s.reply(534, "Data must be protected here.")
 	case level == "C":
 		s.protection.data = false
@@ -172,8 +178,14 @@ func protectionLevel(s *session, level string) {
 	}
 }
 
+// needsTLS reports whether the installation, or the login, wants nothing in
+// clear.
+func (s *session) needsTLS() bool {
+	return s.srv.now().tls == TLSRequired || s.login != nil && s.login.RequireTLS
+}
+
 // clear reports whether the session lacks a protection that is required.
-func (s *session) clear() bool { return s.srv.cfg.TLS == TLSRequired && s.protection.conn == nil }
+func (s *session) clear() bool { return s.needsTLS() && s.protection.conn == nil }
 
 // What is wrong with the TLS of a data connection.
 var (
@@ -186,12 +198,12 @@ func (d *dataConn) startTLS() error {
 	if !d.session.protection.data {
 		return nil
 	}
-	conn := tls.Server(d.TCPConn, d.session.dataTLS())
+	conn := tls.Server(d.socket, d.session.dataTLS())
 	_ = d.SetDeadline(time.Now().Add(d.session.srv.limits.accept))
 	if err := conn.HandshakeContext(d.session.ctx); err != nil {
 		return fmt.Errorf("%w: %w", errNoDataTLS, err)
 	}
-	if d.session.srv.cfg.RequireReuse && !conn.ConnectionState().DidResume {
+	if d.session.srv.now().reuse && !conn.ConnectionState().DidResume {
 		return errForeign
 	}
 	d.tls = conn
@@ -203,7 +215,7 @@ func (d *dataConn) stream() net.Conn {
 	if d.tls != nil {
 		return d.tls
 	}
-	return d.TCPConn
+	return d.socket
 }
 
 // sayEnd tells the client that all has been sent, or taken: without that word
@@ -224,7 +236,7 @@ func (d *dataConn) sendCopy(f *os.File, n int64) (sent int64, err error) {
 	buf := buffers.Get().(*[bufferSize]byte)
 	defer buffers.Put(buf)
 	for sent < n {
-		m, err := f.Read(buf[:min(n-sent, bufferSize)])
+		m, err := f.Read(buf[:min(n-sent, int64(piece(d.session.share.down, bufferSize)))])
 		if m > 0 {
 			w, err := d.Write(buf[:m])
 			sent += int64(w)

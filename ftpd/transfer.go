@@ -13,16 +13,18 @@ import (
 	"strings"
 	"time"
 
+	"cancale/internal/hosting"
 	"cancale/internal/jail"
 )
 
 // retrieve is RETR.
 func retrieve(s *session, arg string) {
-	p := s.path(arg)
+	p, begun := s.path(arg), time.Now()
 	size, r, err := driver{}.GetFile(s.context("RETR", arg), p, s.restart)
 	if err != nil {
 		s.closeData()
 		s.refuse(err)
+		s.note(hosting.Fetched, p, "", 0, begun, err)
 		return
 	}
 	defer r.Close()
@@ -31,14 +33,17 @@ func retrieve(s *session, arg string) {
 		s.reply(504, restartText)
 		return
 	}
-	if s.text {
-		s.transfer("Sending text.", func(d *dataConn) error { return sendText(d, r, size) })
-		return
-	}
-	s.transfer(fmt.Sprintf("Sending (%d bytes).", size), func(d *dataConn) error {
+	what, send := fmt.Sprintf("Sending (%d bytes).", size), func(d *dataConn) error {
 		_, err := d.sendFile(r.(*os.File), size)
 		return err
-	})
+	}
+	if s.text {
+		what, send = "Sending text.", func(d *dataConn) error { return sendText(d, r, size) }
+	}
+	defer s.doing(hosting.Fetched, p)()
+	if ran, err := s.transfer(what, send); ran {
+		s.note(hosting.Fetched, p, "", s.moved.Load(), begun, err)
+	}
 }
 
 // put is STOR, and after REST a resumed STOR.
@@ -47,7 +52,7 @@ func put(s *session, arg string) {
 	if offset == 0 {
 		offset = replace
 	}
-	s.receive("STOR", s.path(arg), offset, "Receiving.")
+	s.receive(s.path(arg), offset, "Receiving.")
 }
 
 // putUnique is STOU. The name is ours, near the one that the client proposes;
@@ -56,29 +61,32 @@ func putUnique(s *session, arg string) {
 	dir, base := path.Split(s.path(cmp.Or(arg, "upload")))
 	suffix := path.Ext(base)
 	unique := strings.TrimSuffix(base, suffix) + "-" + strings.ToLower(rand.Text()[:uniqueLength]) + suffix
-	s.receive("STOU", dir+unique, replace, "FILE: "+unique)
+	s.receive(dir+unique, replace, "FILE: "+unique)
 }
 
 // uniqueLength is of a name that nobody will ever have given: five bits each.
 const uniqueLength = 16
 
 // appendFile is APPE.
-func appendFile(s *session, arg string) { s.receive("APPE", s.path(arg), appendTo, "Receiving.") }
+func appendFile(s *session, arg string) { s.receive(s.path(arg), appendTo, "Receiving.") }
 
-func (s *session) receive(verb, p string, offset int64, what string) {
+func (s *session) receive(p string, offset int64, what string) {
 	if s.text && s.restart > 0 {
 		s.closeData()
 		s.reply(504, restartText)
 		return
 	}
-	dest, err := create(s.context(verb, p), p, offset)
+	begun := time.Now()
+	dest, err := s.tree.create(p, offset)
 	if err != nil {
 		s.closeData()
 		s.refuse(err)
+		s.note(hosting.Sent, p, "", 0, begun, err)
 		return
 	}
+	defer s.doing(hosting.Sent, p)()
 	used := false
-	s.transfer(what, func(d *dataConn) error {
+	ran, err := s.transfer(what, func(d *dataConn) error {
 		used = true
 		var r io.Reader = d
 		if s.text {
@@ -89,6 +97,9 @@ func (s *session) receive(verb, p string, offset int64, what string) {
 	})
 	if !used {
 		dest.discard()
+	}
+	if ran {
+		s.note(hosting.Sent, p, "", s.moved.Load(), begun, err)
 	}
 }
 
@@ -114,7 +125,7 @@ func (s *session) listingOf(verb, arg string) (listing, error) {
 		}
 		return l, nil
 	case err == nil || !isPattern(p):
-		e, err := driver{}.describe(ctx, p)
+		e, err := s.tree.describe(p)
 		e.FileInfo = renamed{e.FileInfo, arg}
 		return listing{single: &e}, err
 	}
@@ -197,7 +208,8 @@ func (s *session) sendListing(verb, arg string, opts listOptions, line func([]by
 		s.refuse(err)
 		return
 	}
-	s.transfer("Listing.", func(d *dataConn) error {
+	defer s.doing(hosting.Listed, s.path(arg))()
+	_, _ = s.transfer("Listing.", func(d *dataConn) error {
 		w := bufio.NewWriterSize(d, listBuffer)
 		var b []byte
 		err := s.each(l, opts, func(e jail.Entry) error {
@@ -227,8 +239,9 @@ func machineList(s *session, arg string) {
 		s.refuse(err)
 		return
 	}
-	m := s.may(ctx, p)
-	s.transfer("Listing.", func(d *dataConn) error {
+	m := s.may(p)
+	defer s.doing(hosting.Listed, p)()
+	_, _ = s.transfer("Listing.", func(d *dataConn) error {
 		w := bufio.NewWriterSize(d, listBuffer)
 		var b []byte
 		err := driver{}.ListDir(ctx, p, func(info os.FileInfo) error {
@@ -243,14 +256,13 @@ func machineList(s *session, arg string) {
 // machineFile is MLST.
 func machineFile(s *session, arg string) {
 	p := s.path(arg)
-	ctx := s.context("MLST", arg)
-	e, err := driver{}.describe(ctx, p)
+	e, err := s.tree.describe(p)
 	if err != nil {
 		s.refuse(err)
 		return
 	}
 	e.FileInfo = renamed{e.FileInfo, p}
-	s.replyLines(250, "Listing", string(factsLine(nil, e, s.facts, s.may(ctx, path.Dir(p)))), "End.")
+	s.replyLines(250, "Listing", string(factsLine(nil, e, s.facts, s.may(path.Dir(p)))), "End.")
 }
 
 // state is what STAT says of the session.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"os"
 	"strings"
@@ -429,7 +430,7 @@ func TestRights(t *testing.T) {
 		return c
 	}
 	t.Run("a login that may only read", func(t *testing.T) {
-		c := enter(t, hosting.FTPSpec{Login: "read@voile", Site: m.site.ID, ReadOnly: true})
+		c := enter(t, hosting.FTPSpec{Login: "read@voile", Site: m.site.ID, FTPTerms: hosting.FTPTerms{Rights: hosting.FTPReadOnly}})
 		before := m.read("index.html")
 		for _, line := range []string{
 			"STOR www/new", "STOR www/index.html", "APPE www/index.html", "DELE www/index.html", "MKD www/d", "RMD www/d", "RNFR www/index.html",
@@ -515,4 +516,40 @@ func TestRights(t *testing.T) {
 		c.want(250, "MLST /")
 		c.want(212, "STAT /")
 	})
+}
+
+// A file to which the kernel moves nothing by itself gets all the same bytes.
+func TestAnUploadWithoutSplice(t *testing.T) {
+	m := newMember(t, quick())
+	m.connect()
+	var s *session
+	for _, v := range m.srv.visitors() {
+		s = v.(*session)
+	}
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	check(t, err)
+	defer l.Close()
+	want := make([]byte, 3<<20+17)
+	_, _ = rand.NewChaCha8([32]byte{3}).Read(want)
+	go func() {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err == nil {
+			_, _ = c.Write(want)
+			_ = c.Close()
+		}
+	}()
+	conn, err := l.AcceptTCP()
+	check(t, err)
+	k, err := socketOf(conn)
+	check(t, err)
+	defer k.Close()
+	f, err := os.OpenFile(m.www("log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	check(t, err)
+	defer f.Close()
+	room := m.srv.ledger.Space(s.login.AccountID, s.login.SiteID).Write(0)
+	n, err := copyToFile(f, &dataConn{socket: k, session: s, unwatch: func() {}}, room)
+	room.End(n)
+	if err != nil || n != int64(len(want)) || s.moved.Load() != n || m.read("log") != string(want) {
+		t.Errorf("%d bytes of %d, %d noted, %v", n, len(want), s.moved.Load(), err)
+	}
 }

@@ -21,7 +21,14 @@ import (
 	"cancale/internal/testenv"
 )
 
-func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
+// farZone is the machine's time zone in all tests: nothing that clients are told
+// follows it. It is set before there is anybody who could read it meanwhile.
+const farZone = "far"
+
+func TestMain(m *testing.M) {
+	time.Local = time.FixedZone(farZone, 9*3600) //nolint:gosmopolitan // that of the machine is what is meant
+	os.Exit(testenv.Main(m))
+}
 
 var root = hosting.System("cli:root")
 
@@ -29,27 +36,30 @@ var root = hosting.System("cli:root")
 // the daemon serving them.
 type world struct {
 	t      testing.TB
-	store  *store.Store
+	store  *store.Store // the application's; the daemon has its own
+	daemon *store.Store
 	layout config.Layout
 	ports  [2]int // for data connections
 	srv    *server
 	addr   string
 	stop   func() // and wait until it has
 	change []func(*Config)
+	plant  func(*server) // changes a server before it serves
 }
 
 // quick are the limits of tests that do not wait for one.
 func quick() limits {
 	l := defaultLimits
 	l.failure = time.Millisecond
-	l.source = 200
+	l.source, l.perLogin = 200, 200
 	l.drain = time.Second
 	return l
 }
 
 func newWorld(t testing.TB, lim limits, change ...func(*Config)) *world {
 	t.Helper()
-	w := &world{t: t, store: testenv.Store(t), layout: config.Layout{Root: t.TempDir()}, ports: [2]int{22000, 22999}, change: change}
+	inst := testenv.Install(t)
+	w := &world{t: t, store: inst.Open(t), daemon: inst.OpenFTP(t), layout: config.Layout{Root: t.TempDir()}, ports: [2]int{22000, 22999}, change: change}
 	for p := w.layout.Root; p != os.TempDir(); p = filepath.Dir(p) {
 		check(t, os.Chmod(p, 0o755)) // t.TempDir is private to root
 	}
@@ -65,12 +75,15 @@ func (w *world) start(lim limits) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(w.t, err)
 	w.addr = l.Addr().String()
-	cfg := Config{Listener: l, Store: w.store, Layout: w.layout, PassiveMin: w.ports[0], PassiveMax: w.ports[1]}
+	cfg := Config{Listener: l, Store: w.daemon, Layout: w.layout, PassiveMin: w.ports[0], PassiveMax: w.ports[1]}
 	for _, change := range w.change {
 		change(&cfg)
 	}
 	w.srv, err = newServer(cfg, lim)
 	check(w.t, err)
+	if w.plant != nil {
+		w.plant(w.srv)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- w.srv.serve(ctx) }()
@@ -177,8 +190,8 @@ type client struct {
 	w    io.Writer
 }
 
-// dial connects from an address of this machine, and reads the greeting.
-func (w *world) dial(from string) *client {
+// raw connects from an address of this machine.
+func (w *world) raw(from string) (*net.TCPConn, *bufio.Reader) {
 	w.t.Helper()
 	d := net.Dialer{}
 	if from != "" {
@@ -187,7 +200,14 @@ func (w *world) dial(from string) *client {
 	conn, err := d.Dial("tcp", w.addr)
 	check(w.t, err)
 	w.t.Cleanup(func() { _ = conn.Close() })
-	c := &client{w.t, conn.(*net.TCPConn), bufio.NewReader(conn), conn}
+	return conn.(*net.TCPConn), bufio.NewReader(conn)
+}
+
+// dial connects from an address of this machine, and reads the greeting.
+func (w *world) dial(from string) *client {
+	w.t.Helper()
+	conn, r := w.raw(from)
+	c := &client{w.t, conn, r, conn}
 	c.reply(220)
 	return c
 }

@@ -7,7 +7,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"time"
 
 	"cancale/internal/config"
 	"cancale/internal/hosting"
@@ -17,8 +16,7 @@ import (
 
 const (
 	adminFailed = 10
-	// soon is how long before the end of a membership the team is told.
-	soon = 30 * 24 * time.Hour
+	adminWork   = 8 // of each kind
 )
 
 // adminHome is GET /admin: what needs a look first.
@@ -41,17 +39,16 @@ func (s *server) adminHome(r *Request) error {
 	if _, params.SuspendedAccounts, err = s.store.Accounts(ctx, scope, store.AccountFilter{State: hosting.Suspended, Page: 1, PerPage: 1}); err != nil {
 		return err
 	}
-	if params.Failed, err = s.sitesIn(r, adminFailed, hosting.Failed); err != nil {
-		return err
-	}
-	if params.Changing, err = s.sitesIn(r, adminFailed, moving...); err != nil {
-		return err
-	}
-	ending, _, err := s.store.Accounts(ctx, scope, store.AccountFilter{ExpiresBefore: r.now.Add(soon), Page: 1, PerPage: adminFailed, Sort: "expires"})
+	work, err := s.store.Work(ctx, adminWork)
 	if err != nil {
 		return err
 	}
-	params.Expiring = accountRows(ending)
+	params.Work = slices.DeleteFunc(work, func(w hosting.Work) bool {
+		return w.Kind == hosting.WorkMail && !r.Actor.Can(hosting.AdminMails)
+	})
+	if params.Changing, err = s.sitesIn(r, adminFailed, moving...); err != nil {
+		return err
+	}
 	if params.CanAudit {
 		entries, _, err := s.store.Audit(ctx, r.Actor.Scope(hosting.AdminAudit), store.AuditFilter{Page: 1, PerPage: adminRecent})
 		if err != nil {
@@ -110,15 +107,9 @@ func (s *server) listAllSites(r *Request) error {
 // showAudit is GET /admin/audit.
 func (s *server) showAudit(r *Request) error {
 	list, page, _, search := r.list()
-	filter := store.AuditFilter{Search: search, Page: page, PerPage: perPage}
-	params := views.AuditParams{Errors: views.Errors{}}
-	if since := r.Query("since"); since != "" {
-		day, err := time.ParseInLocation(time.DateOnly, since, time.Local)
-		if err != nil {
-			params.Errors["since"] = hosting.Msg("date.invalid")
-		}
-		filter.Since = day
-	}
+	filter, errs := r.auditFilter()
+	filter.Search, filter.Page, filter.PerPage = search, page, perPage
+	params := views.AuditParams{Errors: errs}
 	if name := r.Query("account"); name != "" {
 		id, err := s.accountNamed(r, name)
 		if messages, ok := refused(err); ok {
@@ -191,26 +182,36 @@ func (s *server) showPlatform(r *Request) error {
 	if err != nil {
 		return err
 	}
+	php, err := s.store.PHPVersions(r.Context())
+	if err != nil {
+		return err
+	}
+	period, samples, err := s.samples(r)
+	if err != nil {
+		return err
+	}
 	status := s.status(r)
 	machine, _ := os.Hostname() // without a name, none is shown
 	params := views.PlatformParams{
 		Services: services(status),
 		Ports:    s.ports(status),
 		Sites:    counts.Sites,
-		Versions: versions(),
+		Versions: versions(php),
 		DataDir:  status.Data,
 		Machine:  machine,
+		Period:   period,
+		Samples:  samples,
 	}
 	return r.page(func(p views.Page) error { return r.Render(views.AdminPlatformPage(p, params)) })
 }
 
 // versions are those that the panel knows of by itself.
-func versions() []views.Version {
+func versions(php []hosting.PHPVersion) []views.Version {
 	var list []views.Version
 	if build, ok := debug.ReadBuildInfo(); ok && strings.HasPrefix(build.Main.Version, "v") {
 		list = append(list, views.Version{Name: "Cancale", Number: build.Main.Version})
 	}
-	for _, v := range hosting.PHPVersions {
+	for _, v := range php {
 		list = append(list, views.Version{Name: "PHP", Number: string(v)})
 	}
 	return list
@@ -242,6 +243,8 @@ func (s *server) ports(status config.Status) []views.Port {
 		{Name: "http", Number: max(status.HTTPPort, s.conf.HTTPPort)},
 		{Name: "https", Number: status.HTTPSPort},
 		{Name: "ftp", Number: max(status.FTPPort, s.conf.FTPPort)},
+		{Name: "ftps", Number: status.FTPSPort},
+		{Name: "sftp", Number: max(status.SFTPPort, s.conf.SFTPPort)},
 	}
 	return slices.DeleteFunc(ports, func(p views.Port) bool { return p.Number == 0 })
 }

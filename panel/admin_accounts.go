@@ -295,7 +295,12 @@ func (s *server) drawAccountRemoval(r *Request, account store.AccountRow, form v
 	if err != nil {
 		return err
 	}
+	days, err := r.removedDays()
+	if err != nil {
+		return err
+	}
 	params := views.AccountDeleteParams{
+		Days:      days,
 		Account:   account.Account,
 		Sites:     removal.Sites,
 		Databases: removal.Databases,
@@ -321,7 +326,7 @@ func (s *server) removeAccount(r *Request) error {
 	if err := s.store.RemoveAccount(r.Context(), r.Actor, account.ID); err != nil {
 		return err
 	}
-	r.Flash("account.removing", labelOf(account.Account))
+	r.sayRemoved("account.removed", hosting.TrashAccount, uint64(account.ID), labelOf(account.Account))
 	return r.Redirect("/admin/accounts")
 }
 

@@ -126,7 +126,11 @@ func (s *server) showPerson(r *Request) error {
 }
 
 func (s *server) drawPerson(r *Request, row store.PersonRow, form views.PersonForm, answer func(templ.Component) error) error {
-	params := views.AdminPersonParams{Person: row.Person, Form: form, Self: row.ID == r.Actor.Person}
+	factor, err := s.store.Factor(r.Context(), row.ID)
+	if err != nil {
+		return err
+	}
+	params := views.AdminPersonParams{Factor: factor.On, Person: row.Person, Form: form, Self: row.ID == r.Actor.Person}
 	for _, m := range row.Memberships {
 		params.Memberships = append(params.Memberships, views.PersonMembership{
 			Membership: m.Membership,
@@ -191,6 +195,9 @@ func (s *server) showPersonLink(r *Request) error {
 		Reset:   shown.Reset,
 		Next:    r.path()[:len(r.path())-len("/invited")],
 		Admin:   true,
+	}
+	if params.Mailed, err = r.mailed(); err != nil {
+		return err
 	}
 	if shown.Account != 0 {
 		account, err := s.store.Account(r.Context(), r.Actor.Scope(hosting.AdminRead), shown.Account)

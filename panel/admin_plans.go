@@ -34,7 +34,7 @@ func (s *server) drawPlan(r *Request, row *store.PlanRow, form views.PlanForm, a
 
 // newPlan is GET /admin/plans/new.
 func (s *server) newPlan(r *Request) error {
-	form := views.PlanForm{Sites: "5", Databases: "5", FTPLogins: "10", DiskMB: "2048"}
+	form := views.PlanForm{Sites: "5", Databases: "5", FTPLogins: "10", DiskMB: "2048", DatabaseMB: "512"}
 	r.into(&form)
 	return s.drawPlan(r, nil, form, r.Render)
 }
@@ -82,6 +82,7 @@ func planSpec(form views.PlanForm) (spec hosting.PlanSpec, err error) {
 		{"databases", form.Databases, &spec.Databases},
 		{"ftp_logins", form.FTPLogins, &spec.FTPLogins},
 		{"disk_mb", form.DiskMB, &spec.DiskMB},
+		{"database_mb", form.DatabaseMB, &spec.DatabaseMB},
 	} {
 		text := strings.TrimSpace(limit.text)
 		if text == "" {
@@ -102,12 +103,13 @@ func planSpec(form views.PlanForm) (spec hosting.PlanSpec, err error) {
 
 func planForm(row store.PlanRow) views.PlanForm {
 	return views.PlanForm{
-		Name:      string(row.Name),
-		Label:     row.Label,
-		Sites:     limitText(row.Sites),
-		Databases: limitText(row.Databases),
-		FTPLogins: limitText(row.FTPLogins),
-		DiskMB:    limitText(row.DiskMB),
+		Name:       string(row.Name),
+		Label:      row.Label,
+		Sites:      limitText(row.Sites),
+		Databases:  limitText(row.Databases),
+		FTPLogins:  limitText(row.FTPLogins),
+		DiskMB:     limitText(row.DiskMB),
+		DatabaseMB: limitText(row.DatabaseMB),
 	}
 }
 

@@ -1,6 +1,7 @@
 package panel
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -9,6 +10,31 @@ import (
 	"cancale/internal/store"
 	"cancale/views"
 )
+
+// gate lets the request pass to its handler, or answers it: whoever is to sign
+// in, or to make a second factor first, is sent there. Every kind of route goes
+// through it.
+func (r *Request) gate() (passed bool, err error) {
+	err = r.admit()
+	// Of a stream no form was read that could be filled in again.
+	if errors.Is(err, errSignIn) && (!r.unsafe() || r.form != nil) {
+		return false, r.askToSignIn()
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := r.inPlaceOnly(); err != nil {
+		return false, err
+	}
+	bare, err := r.mustHaveFactor()
+	if err != nil {
+		return false, err
+	}
+	if bare {
+		return false, r.redirect("/profile/security?team=1")
+	}
+	return true, nil
+}
 
 // admit refuses who may not have the page. Who is not signed in is asked to;
 // the handler is not reached in any of these cases.
@@ -73,15 +99,25 @@ func (s *server) signIn(r *Request) error {
 	r.into(&form)
 	password := form.Password
 	form.Password, form.Next = "", localPath(form.Next)
-	waiting, found := s.keys.unpark(form.Parked, r.now)
-	form.Ended = found
-	if !found {
+	_, form.Ended = s.keys.unpark(form.Parked, r.now)
+	if !form.Ended {
 		form.Parked = ""
 	}
 	sess, token, err := s.store.SignIn(r.Context(), strings.TrimSpace(form.Email), password, r.echo.RealIP())
+	if step, is := errors.AsType[*store.SecondStep](err); is {
+		return r.askForCode(step, form)
+	}
 	if err != nil {
 		return r.refuseSignIn(form, err)
 	}
+	return r.arrive(sess, token, form)
+}
+
+// arrive lets somebody in who has just signed in, and leads to what they were
+// about to do.
+func (r *Request) arrive(sess store.Session, token string, form views.SignInForm) error {
+	s := r.srv
+	waiting, found := s.keys.unpark(form.Parked, r.now)
 	r.enter(sess, token)
 	if !found || waiting.Person != 0 && waiting.Person != sess.Person.ID {
 		return r.redirect(orHome(form.Next))
@@ -118,6 +154,17 @@ func (r *Request) enter(sess store.Session, token string) {
 	}
 	r.signedIn(sess, token)
 	r.drawn, r.switcher = "", nil
+	if err := r.srv.store.NameDevice(r.Context(), sess, r.echo.Request().UserAgent()); err != nil {
+		r.srv.logFailure(r.echo, "name of a device", err)
+	}
+	device := r.cookie(deviceCookie)
+	if !hosting.Token(device).Valid() {
+		device = string(hosting.NewToken())
+	}
+	r.setCookie(deviceCookie, device, preferenceLife)
+	if err := r.srv.store.KnowDevice(r.Context(), sess, device, r.echo.Request().UserAgent()); err != nil {
+		r.srv.logFailure(r.echo, "device", err)
+	}
 	r.setCookie(sessionCookie, token, sessionLife)
 	r.setCookie(guestCookie, "", -1)
 }
@@ -130,9 +177,6 @@ func (s *server) signOut(r *Request) error {
 	r.setCookie(sessionCookie, "", -1)
 	return r.Redirect("/signin")
 }
-
-// forgotPage is GET /forgot.
-func (s *server) forgotPage(r *Request) error { return r.Render(views.ForgotPage(r.guestShell())) }
 
 // invitationPage is GET /invitation/:token.
 func (s *server) invitationPage(r *Request) error {
@@ -159,6 +203,9 @@ func (s *server) acceptInvitation(r *Request) error {
 		return r.refuseInvitation(form, err)
 	}
 	sess, token, err := s.store.SignIn(r.Context(), string(person.Email), password, r.echo.RealIP())
+	if step, is := errors.AsType[*store.SecondStep](err); is {
+		return r.askForCode(step, views.SignInForm{})
+	}
 	if err != nil {
 		return r.refuseSignIn(views.SignInForm{Email: string(person.Email)}, err)
 	}

@@ -11,7 +11,8 @@ import (
 // host name from setting them.
 const (
 	sessionCookie  = "cancale_session"
-	guestCookie    = "cancale_guest" // of a browser that nobody is signed in with: its sign-in form is bound to it
+	guestCookie    = "cancale_guest"  // of a browser that nobody is signed in with: its sign-in form is bound to it
+	deviceCookie   = "cancale_device" // of a browser that somebody has signed in with, whoever it was
 	languageCookie = "cancale_lang"
 	themeCookie    = "cancale_theme"
 )

@@ -18,7 +18,7 @@ func (s *server) listDatabases(r *Request) error {
 	if err != nil {
 		return err
 	}
-	list, page, sort, search := r.list("name", "state")
+	list, page, sort, search := r.list("name", "state", "size")
 	rows, total, err := s.store.Databases(r.Context(), r.Actor.Scope(r.need).Only(account.ID), store.DatabaseFilter{
 		Account: account.ID,
 		Search:  search,
@@ -33,12 +33,12 @@ func (s *server) listDatabases(r *Request) error {
 	list.Total = total
 	params := views.DatabasesParams{
 		List:     list,
-		Rows:     make([]hosting.Database, len(rows)),
+		Rows:     make([]views.DatabaseRow, len(rows)),
 		Room:     roomOf(account),
 		CanWrite: r.Actor.CanIn(hosting.DatabasesWrite, account.ID),
 	}
 	for i, row := range rows {
-		params.Rows[i] = row.Database
+		params.Rows[i] = views.DatabaseRow{Database: row.Database, Size: row.Size}
 	}
 	return r.page(func(p views.Page) error { return r.Render(views.DatabasesPage(p, params)) })
 }
@@ -99,6 +99,7 @@ func databaseParams(r *Request, database hosting.Database) views.DatabaseParams 
 		Database: database,
 		Host:     databaseHost,
 		CanWrite: r.Actor.CanIn(hosting.DatabasesWrite, database.AccountID),
+		CanLook:  r.Actor.CanIn(hosting.DatabasesContent, database.AccountID),
 		Now:      r.now,
 	}
 }
@@ -110,6 +111,13 @@ func (s *server) showDatabase(r *Request) error {
 		return err
 	}
 	params := databaseParams(r, database)
+	if params.Size, err = s.store.DatabaseSize(r.Context(), r.Actor.Scope(hosting.DatabasesRead), database.ID); err != nil {
+		return err
+	}
+	if params.Visit, _, err = s.store.OpenVisit(r.Context(), r.Session, database.ID); err != nil {
+		return err
+	}
+	params.VisitOver = r.Query("adminer")
 	shown := r.shown()
 	params.Password, params.Created = shown.Text, shown.Created
 	return r.page(func(p views.Page) error { return r.Render(views.DatabasePage(p, params)) })
@@ -165,8 +173,12 @@ func (s *server) confirmDatabaseRemoval(r *Request) error {
 	if err != nil {
 		return err
 	}
+	days, err := r.removedDays()
+	if err != nil {
+		return err
+	}
 	return r.page(func(p views.Page) error {
-		return r.Render(views.DatabaseDeletePage(p, views.DatabaseDeleteParams{Database: database}))
+		return r.Render(views.DatabaseDeletePage(p, views.DatabaseDeleteParams{Database: database, Days: days}))
 	})
 }
 
@@ -180,13 +192,17 @@ func (s *server) removeDatabase(r *Request) error {
 	r.into(&form)
 	if !confirms(form.Confirm, string(database.Name)) {
 		form.Errors = views.Errors{"confirm": hosting.Msg("confirm.differs", string(database.Name))}
+		days, err := r.removedDays()
+		if err != nil {
+			return err
+		}
 		return r.page(func(p views.Page) error {
-			return r.Invalid(views.DatabaseDeletePage(p, views.DatabaseDeleteParams{Database: database, Form: form}))
+			return r.Invalid(views.DatabaseDeletePage(p, views.DatabaseDeleteParams{Database: database, Days: days, Form: form}))
 		})
 	}
 	if _, err := s.store.RemoveDatabase(r.Context(), r.Actor, database.ID); err != nil {
 		return err
 	}
-	r.Flash("database.removing", string(database.Name))
+	r.sayRemoved("database.removed", hosting.TrashDatabase, uint64(database.ID), string(database.Name))
 	return r.Redirect("/databases")
 }

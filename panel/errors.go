@@ -100,7 +100,7 @@ func (s *server) fail(c echo.Context, err error) {
 // refusalOf is what an error page says besides its usual text.
 func refusalOf(f failure, err error) hosting.Message {
 	said := hosting.FieldErrors(err)[""]
-	if f.page == views.PageRefused || f.page == views.PageForbidden && said.Key != errForbidden.Message.Key {
+	if f.page == views.PageRefused || f.page == views.PageDown || f.page == views.PageForbidden && said.Key != errForbidden.Message.Key {
 		return said
 	}
 	return hosting.Message{}

@@ -49,7 +49,28 @@ func TestBadInputIsRefusedAtItsFieldAndNothingIsWritten(t *testing.T) {
 		{"a document root from the root", owner, "/sites/new", []string{"host", "neuf.asso.example", "document_root", "/etc"}, "document_root"},
 		{"a document root that is not to be served", owner, "/sites/new", []string{"host", "neuf.asso.example", "document_root", "private"}, "document_root"},
 		{"a PHP that does not exist", owner, "/sites/new", []string{"host", "neuf.asso.example", "php", "4.4"}, "php"},
-		{"a document root of an old site that leaves the home", webmaster, "/sites/" + number(w.site.ID) + "/edit", []string{"document_root", "www/../../x"}, "document_root"},
+		{"a document root of an old site that leaves the home", webmaster, "/sites/" + number(w.site.ID) + "/folder", []string{"document_root", "www/../../x"}, "document_root"},
+		{"an error page that leaves the folder", owner, "/sites/" + number(w.site.ID) + "/folder", []string{"document_root", "www", "not_found", "../../etc/passwd"}, "not_found"},
+		{"an error page with a quote", owner, "/sites/" + number(w.site.ID) + "/folder", []string{"document_root", "www", "failed", "a\"\nRequire all granted"}, "failed"},
+		{"an alias of somebody else", owner, "/sites/" + number(w.site.ID) + "/addresses", []string{"alias", "blog.large.example", "canonical", "none"}, "alias-0"},
+		{"a form of a name that the site does not have", owner, "/sites/" + number(w.site.ID) + "/addresses", []string{"canonical", "www"}, "canonical"},
+		{"a redirect with a variable", owner, "/sites/" + number(w.site.ID) + "/addresses", []string{"canonical", "none", "from", "/${PATH}", "reach", "page", "to", "/b", "status", "301"}, "from-0"},
+		{"a redirect to a script", owner, "/sites/" + number(w.site.ID) + "/addresses", []string{"canonical", "none", "from", "/a", "reach", "page", "to", "javascript:alert(1)", "status", "301"}, "to-0"},
+		{"a redirect with a header", owner, "/sites/" + number(w.site.ID) + "/addresses", []string{"canonical", "none", "from", "/a", "reach", "page", "to", "https://a.example/\r\nSet-Cookie: a=b", "status", "301"}, "to-0"},
+		{"a redirect of no kind", owner, "/sites/" + number(w.site.ID) + "/addresses", []string{"canonical", "none", "from", "/a", "reach", "page", "to", "/b", "status", "200"}, "status-0"},
+		{"a redirect that goes round", owner, "/sites/" + number(w.site.ID) + "/addresses", []string{"canonical", "none", "from", "/a", "reach", "folder", "to", "/a/b", "status", "301"}, "from-0"},
+		{"more memory than allowed", owner, "/sites/" + number(w.site.ID) + "/php", []string{"php", "8.2", "memory", "4096"}, "memory"},
+		{"no number", owner, "/sites/" + number(w.site.ID) + "/php", []string{"php", "8.2", "seconds", "1e3"}, "seconds"},
+		{"a PHP that is not there", owner, "/sites/" + number(w.site.ID) + "/php", []string{"php", "7.0"}, "php"},
+		{"a time zone with a newline", owner, "/sites/" + number(w.site.ID) + "/php", []string{"php", "8.2", "time_zone", "UTC\nauto_prepend_file=/x"}, "time_zone"},
+		{"a protected folder that is markup", owner, "/sites/" + number(w.site.ID) + "/protection", []string{"path", "/<If true>"}, "path"},
+		{"a protected folder of certificates", owner, "/sites/" + number(w.site.ID) + "/protection", []string{"path", "/.well-known/acme-challenge"}, "path"},
+		{"the whole Internet in maintenance", owner, "/sites/" + number(w.site.ID) + "/maintenance", []string{"on", "yes", "addresses", "0.0.0.0/0"}, "addresses"},
+		{"a maintenance page elsewhere", owner, "/sites/" + number(w.site.ID) + "/maintenance", []string{"on", "yes", "page", "https://a.example/"}, "page"},
+		{"a task that leaves the home", owner, "/sites/" + number(w.site.ID) + "/tasks", []string{"kind", "script", "target", "../../x.php", "every", "daily", "at", "03:30"}, "target"},
+		{"a task elsewhere", owner, "/sites/" + number(w.site.ID) + "/tasks", []string{"kind", "url", "target", "http://169.254.169.254/", "every", "daily", "at", "03:30"}, "target"},
+		{"a task each minute", owner, "/sites/" + number(w.site.ID) + "/tasks", []string{"kind", "url", "target", "/a", "every", "cron", "cron", "* * * * *"}, "cron"},
+		{"a task with a zone in its line", owner, "/sites/" + number(w.site.ID) + "/tasks", []string{"kind", "url", "target", "/a", "every", "cron", "cron", "TZ=0 3 * * *"}, "cron"},
 		{"a removal without the name", owner, "/sites/" + number(w.site.ID) + "/delete", []string{"confirm", "parc.asso"}, "confirm"},
 
 		{"a database name of 70 characters", owner, "/databases/new", []string{"name", strings.Repeat("a", 70)}, "name"},
@@ -69,7 +90,8 @@ func TestBadInputIsRefusedAtItsFieldAndNothingIsWritten(t *testing.T) {
 		{"a contractor of yesterday", owner, "/people/invite", []string{"email", "a@asso.example", "role", "contractor", "until", "2001-01-01"}, "until"},
 		{"a name of 300 characters", owner, "/people/invite", []string{"email", "a@asso.example", "role", "owner", "name", strings.Repeat("é", 300)}, "name"},
 		{"a profile without @", owner, "/profile", []string{"email", "owner", "name", "x"}, "email"},
-		{"the address of somebody else", owner, "/profile", []string{"email", "webmaster@asso.example", "name", "x"}, "email"},
+		{"the address of somebody else", owner, "/profile", []string{"email", "webmaster@asso.example", "name", "x", "current_password", testPassword}, "email"},
+		{"another address without the password", owner, "/profile", []string{"email", "new@asso.example", "name", "x"}, "current_password"},
 
 		{"an association that exists", admin, "/admin/accounts/new", []string{"name", "large", "label", "x", "plan", "grande", "email", "a@asso.example", "role", "owner"}, "name"},
 		{"an association with a bad name", admin, "/admin/accounts/new", []string{"name", "1 / 2", "label", "x", "plan", "grande", "email", "a@asso.example", "role", "owner"}, "name"},
@@ -99,7 +121,7 @@ func TestBadInputIsRefusedAtItsFieldAndNothingIsWritten(t *testing.T) {
 			}
 			for i := 0; i < len(c.fields); i += 2 {
 				name, value := c.fields[i], c.fields[i+1]
-				if name == "confirm" || name == "role" || name == "until" && value == "" || p.doc.Find(`[name="`+name+`"]`).Is("[type=radio], select, [type=hidden]") {
+				if name == "confirm" || name == "role" || name == "current_password" || name == "until" && value == "" || p.doc.Find(`[name="`+name+`"]`).Is("[type=radio], select, [type=hidden]") {
 					continue
 				}
 				if got := p.value(name); strings.TrimSpace(got) != strings.ReplaceAll(value, "\r", "") && !strings.Contains(value, "\n") {

@@ -2,6 +2,7 @@ package panel
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/a-h/templ"
 
@@ -28,11 +29,16 @@ func (s *server) listFTP(r *Request) error {
 		return err
 	}
 	list.Total = total
+	server, err := s.ftpServer(r)
+	if err != nil {
+		return err
+	}
 	params := views.FTPListParams{
 		List:     list,
 		Rows:     ftpRows(rows),
 		Room:     roomOf(account),
-		Server:   s.ftpServer(),
+		Server:   server,
+		SFTPPort: s.conf.SFTPPort,
 		CanWrite: r.Actor.CanIn(hosting.FTPWrite, account.ID),
 	}
 	return r.page(func(p views.Page) error { return r.Render(views.FTPListPage(p, params)) })
@@ -46,10 +52,23 @@ func ftpRows(rows []store.FTPRow) []views.FTPRow {
 	return list
 }
 
-// ftpServer is what a connection card says: the panel's own host name, where
-// the FTP service listens too.
-func (s *server) ftpServer() views.FTPServer {
-	return views.FTPServer{Host: s.public.Hostname(), Port: s.conf.FTPPort, TLS: s.conf.FTPTLS}
+// ftpServer is what a connection card says.
+func (s *server) ftpServer(r *Request) (views.FTPServer, error) {
+	all, err := s.store.Settings(r.Context())
+	return s.ftpServerOf(all.FTP), err
+}
+
+// ftpServerOf is the service by the name that was set for it, or by the
+// panel's own, where it listens too.
+func (s *server) ftpServerOf(set hosting.FTPSettings) views.FTPServer {
+	server := views.FTPServer{Host: s.public.Hostname(), Port: s.conf.FTPPort, TLS: s.conf.FTPTLS}
+	if set.Host != "" {
+		server.Host = set.Host.String()
+	}
+	if set.TLS != hosting.TLSDefault {
+		server.TLS = set.TLS != hosting.TLSOff
+	}
+	return server
 }
 
 // choosable is how many sites a form offers to choose from.
@@ -116,8 +135,15 @@ func (s *server) createFTP(r *Request) error {
 // ftpSpec reads what a login reaches. A site of another account does not
 // exist.
 func (s *server) ftpSpec(r *Request, account hosting.AccountID, form views.FTPForm) (hosting.FTPSpec, error) {
-	spec := hosting.FTPSpec{ReadOnly: form.ReadOnly}
+	spec := hosting.FTPSpec{FTPTerms: hosting.FTPTerms{RequireTLS: form.RequireTLS}}
 	var errs hosting.Errors
+	var err error
+	spec.Rights, err = hosting.ParseFTPRights(form.Rights)
+	errs.Add(err)
+	spec.SpeedKB, err = hosting.ParseFTPLimit("speed_kb", strings.TrimSpace(form.SpeedKB))
+	errs.Add(err)
+	spec.Sessions, err = hosting.ParseFTPLimit("sessions", strings.TrimSpace(form.Sessions))
+	errs.Add(err)
 	if form.Site != "" && form.Site != "0" {
 		id, _ := strconv.ParseUint(form.Site, 10, 64) // what is no number names no site
 		_, err := s.store.Site(r.Context(), r.Actor.Scope(hosting.SitesRead).Only(account), hosting.SiteID(id))
@@ -158,15 +184,32 @@ func (s *server) showFTP(r *Request) error {
 	if err != nil {
 		return err
 	}
+	sftp, err := s.sftp(r, row)
+	if err != nil {
+		return err
+	}
+	server, err := s.ftpServer(r)
+	if err != nil {
+		return err
+	}
 	shown := r.shown()
 	params := views.FTPParams{
+		SFTP:     sftp,
 		Login:    rowOf(row),
 		Password: shown.Text,
 		Created:  shown.Created,
-		Server:   s.ftpServer(),
+		Server:   server,
 		CanWrite: r.Actor.CanIn(hosting.FTPWrite, row.AccountID),
 	}
 	return r.page(func(p views.Page) error { return r.Render(views.FTPPage(p, params)) })
+}
+
+// ownLimit is a limit of a login in its form; one that it has not is empty.
+func ownLimit(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
 }
 
 // editFTP is GET /ftp/:id/edit.
@@ -176,10 +219,13 @@ func (s *server) editFTP(r *Request) error {
 		return err
 	}
 	form := views.FTPForm{
-		Login:    string(row.Login),
-		Site:     strconv.FormatUint(uint64(row.SiteID), 10),
-		Path:     string(row.Path),
-		ReadOnly: row.ReadOnly,
+		Login:      string(row.Login),
+		Site:       strconv.FormatUint(uint64(row.SiteID), 10),
+		Path:       string(row.Path),
+		Rights:     string(row.Rights),
+		RequireTLS: row.RequireTLS,
+		SpeedKB:    ownLimit(row.SpeedKB),
+		Sessions:   ownLimit(row.Sessions),
 	}
 	r.into(&form)
 	return s.drawEditFTP(r, row, form, r.Render)
@@ -256,8 +302,12 @@ func (s *server) confirmFTPRemoval(r *Request) error {
 	if err != nil {
 		return err
 	}
+	days, err := r.removedDays()
+	if err != nil {
+		return err
+	}
 	return r.page(func(p views.Page) error {
-		return r.Render(views.FTPDeletePage(p, views.FTPDeleteParams{Login: rowOf(row)}))
+		return r.Render(views.FTPDeletePage(p, views.FTPDeleteParams{Login: rowOf(row), Days: days}))
 	})
 }
 
@@ -270,6 +320,6 @@ func (s *server) removeFTP(r *Request) error {
 	if err := s.store.RemoveFTPLogin(r.Context(), r.Actor, row.ID); err != nil {
 		return err
 	}
-	r.Flash("ftp.removed", string(row.Login))
+	r.sayRemoved("ftp.removed", hosting.TrashFTP, uint64(row.ID), string(row.Login))
 	return r.Redirect("/ftp")
 }

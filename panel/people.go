@@ -98,25 +98,23 @@ func memberSpec(r *Request, form views.InviteForm) (person hosting.PersonSpec, m
 	return person, m, errs.Err()
 }
 
-// parseRole reads a role on an account. A contractor's access has an end, the
-// last moment of the day that was given.
+// parseRole reads a role on an account and its end, the last moment of the day
+// that was given. Only a contractor must have one.
 func parseRole(role, until string, now time.Time) (hosting.Role, *time.Time, error) {
-	switch r := hosting.Role(role); r {
-	case hosting.Owner, hosting.Webmaster:
-		return r, nil, nil
-	case hosting.Contractor:
-		end, err := parseDay("until", until)
-		switch {
-		case err != nil:
-			return "", nil, err
-		case end == nil:
-			return "", nil, hosting.Refuse(hosting.Invalid, "until", "until.missing")
-		case end.Before(now):
-			return "", nil, hosting.Refuse(hosting.Invalid, "until", "until.past")
-		}
-		return r, end, nil
+	r := hosting.Role(role)
+	if r != hosting.Owner && r != hosting.Webmaster && r != hosting.Contractor {
+		return "", nil, hosting.Refuse(hosting.Invalid, "role", "role.unknown")
 	}
-	return "", nil, hosting.Refuse(hosting.Invalid, "role", "role.unknown")
+	end, err := parseDay("until", until)
+	switch {
+	case err != nil:
+		return "", nil, err
+	case end == nil && r == hosting.Contractor:
+		return "", nil, hosting.Refuse(hosting.Invalid, "until", "until.missing")
+	case end != nil && end.Before(now):
+		return "", nil, hosting.Refuse(hosting.Invalid, "until", "until.past")
+	}
+	return r, end, nil
 }
 
 // parseDay reads a day as browsers send it, 2006-01-02, as its last second.
@@ -138,6 +136,48 @@ func dayText(t *time.Time) string {
 		return ""
 	}
 	return t.In(time.Local).Format(time.DateOnly)
+}
+
+// editMember is GET /people/:id: the role of somebody, and until when.
+func (s *server) editMember(r *Request) error {
+	account, err := r.acts()
+	if err != nil {
+		return err
+	}
+	member, err := s.member(r, account.ID)
+	if err != nil {
+		return err
+	}
+	form := views.MemberForm{Role: string(member.Role), Until: dayText(member.Until)}
+	r.into(&form)
+	return r.page(func(p views.Page) error { return r.Render(views.MemberPage(p, member, form)) })
+}
+
+// updateMember is POST /people/:id.
+func (s *server) updateMember(r *Request) error {
+	account, err := r.acts()
+	if err != nil {
+		return err
+	}
+	member, err := s.member(r, account.ID)
+	if err != nil {
+		return err
+	}
+	var form views.MemberForm
+	r.into(&form)
+	m := store.MembershipSpec{Account: account.ID}
+	if m.Role, m.Until, err = parseRole(form.Role, form.Until, r.now); err == nil {
+		err = s.store.SetMembership(r.Context(), r.Actor, member.ID, m)
+	}
+	if messages, ok := refused(err); ok {
+		form.Errors = messages
+		return r.page(func(p views.Page) error { return r.Invalid(views.MemberPage(p, member, form)) })
+	}
+	if err != nil {
+		return err
+	}
+	r.Flash("people.updated", string(member.Email))
+	return r.Redirect("/people")
 }
 
 // showMemberLink is GET /people/:id/invited: the link of an invitation, once.
@@ -162,7 +202,17 @@ func (s *server) showMemberLink(r *Request) error {
 		Reset:   shown.Reset,
 		Next:    "/people",
 	}
+	if params.Mailed, err = r.mailed(); err != nil {
+		return err
+	}
 	return r.page(func(p views.Page) error { return r.Render(views.InvitationLinkPage(p, params)) })
+}
+
+// mailed reports whether the panel sends mails: somebody who was invited gets
+// the link by one.
+func (r *Request) mailed() (bool, error) {
+	server, err := r.srv.store.MailServer(r.Context())
+	return server.Set(), err
 }
 
 // member is the person of the address, as a member of the account.

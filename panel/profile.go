@@ -21,7 +21,7 @@ func (s *server) drawProfile(r *Request, form views.ProfileForm, password views.
 	}
 	params := views.ProfileParams{Form: form, Password: password}
 	for _, d := range devices {
-		row := views.SessionRow{ID: strconv.FormatUint(d.ID, 10), Source: d.Source, LastSeen: d.SeenAt}
+		row := views.SessionRow{ID: strconv.FormatUint(d.ID, 10), Agent: d.Agent, Source: d.Source, LastSeen: d.SeenAt}
 		if d.ID == r.Session.ID {
 			row.Current, row.Agent = true, r.echo.Request().UserAgent()
 			params.Sessions = append([]views.SessionRow{row}, params.Sessions...)
@@ -46,8 +46,9 @@ func (s *server) updateProfile(r *Request) error {
 	email, err := hosting.ParseEmail(form.Email)
 	errs.Add(err)
 	if err = errs.Err(); err == nil {
-		err = s.store.UpdateProfile(r.Context(), r.Actor, name, email)
+		err = s.store.UpdateProfile(r.Context(), r.Actor, name, email, form.Password)
 	}
+	form.Password = ""
 	if messages, ok := refused(err); ok {
 		form.Errors = messages
 		return s.drawProfile(r, form, views.PasswordForm{})

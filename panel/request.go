@@ -1,6 +1,7 @@
 package panel
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
@@ -43,6 +46,7 @@ type Request struct {
 	acting     hosting.AccountID // the account acted for
 	switcher   []hosting.Account // what there is to act for, once read
 	location   string            // where the answer redirects to
+	verbatim   bool              // the page holds a file's text, of which every character counts
 }
 
 // receive finds out who asks and in which language they are to be answered.
@@ -137,24 +141,34 @@ func (r *Request) readForm() error {
 		if httpErr, ok := errors.AsType[*echo.HTTPError](err); ok {
 			return httpErr // the body is too large
 		}
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+			return echo.NewHTTPError(http.StatusRequestEntityTooLarge).SetInternal(err)
+		}
 		return echo.NewHTTPError(http.StatusBadRequest).SetInternal(err)
 	}
 	r.form = req.PostForm
 	return nil
 }
 
+// values are what was sent, or what was sent before a session ended; nil when
+// there is neither.
+func (r *Request) values() url.Values {
+	if r.unsafe() {
+		return r.form
+	}
+	values, _ := r.srv.resumed.take(r.sessionKey(), r.path(), r.now)
+	r.restored = values != nil
+	return values
+}
+
 // into fills the fields of a form struct that bear a form tag: with what was
 // sent, or with what was sent before a session ended. Without either it leaves
 // the form as it is.
 func (r *Request) into(form any) {
-	values := r.form
-	if !r.unsafe() {
-		values, _ = r.srv.resumed.take(r.sessionKey(), r.path(), r.now)
-	}
+	values := r.values()
 	if values == nil {
 		return
 	}
-	r.restored = !r.unsafe()
 	target := reflect.ValueOf(form).Elem()
 	for i := range target.NumField() {
 		name := target.Type().Field(i).Tag.Get("form")
@@ -164,10 +178,12 @@ func (r *Request) into(form any) {
 		switch f := target.Field(i); f.Kind() {
 		case reflect.String:
 			f.SetString(values.Get(name))
+		case reflect.Slice:
+			f.Set(reflect.ValueOf(slices.Clone(values[name])))
 		case reflect.Bool:
 			f.SetBool(values.Get(name) != "" && values.Get(name) != "false")
 		default:
-			panic("panel: a form has fields of texts and booleans only: " + name)
+			panic("panel: a form has fields of texts, lists of texts and booleans only: " + name)
 		}
 	}
 }
@@ -202,6 +218,9 @@ func (r *Request) redirect(location string) error {
 	return r.echo.Redirect(http.StatusSeeOther, location)
 }
 
+// answer is Render or Invalid.
+type answer func(body templ.Component) error
+
 // Render answers with a page or a fragment.
 func (r *Request) Render(body templ.Component) error { return r.render(http.StatusOK, body) }
 
@@ -219,7 +238,26 @@ func (r *Request) render(status int, body templ.Component) error {
 		return fmt.Errorf("panel: render %s: %w", r.echo.Path(), err)
 	}
 	r.varies()
-	return r.echo.HTMLBlob(status, buf.Bytes())
+	page := buf.Bytes()
+	if !r.verbatim {
+		page = legible(page)
+	}
+	return r.echo.HTMLBlob(status, page)
+}
+
+// legible is a page without what no HTML may hold, whatever was typed or stored:
+// bytes that are no text, and control characters.
+func legible(page []byte) []byte {
+	strange := func(c rune) bool { return unicode.IsControl(c) && c != '\n' && c != '\t' && c != '\r' }
+	if utf8.Valid(page) && !bytes.ContainsFunc(page, strange) {
+		return page
+	}
+	return bytes.Map(func(c rune) rune {
+		if strange(c) {
+			return utf8.RuneError
+		}
+		return c
+	}, bytes.ToValidUTF8(page, []byte("\uFFFD")))
 }
 
 // varies tells caches what an answer depends on besides the address.

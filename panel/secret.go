@@ -13,8 +13,9 @@ import (
 // invitation.
 type secret struct {
 	Text    string
-	Created bool // of a new thing, not of a new password for an old one
-	Reset   bool // a link for a new password
+	For     string // whose it is, where the page is about several
+	Created bool   // of a new thing, not of a new password for an old one
+	Reset   bool   // a link for a new password
 	Account hosting.AccountID
 	Expires time.Time
 }

@@ -1,12 +1,13 @@
 // Package panel is the web interface: routes, sessions, forms in, pages out.
 //
 // It reads and writes the store and nothing else. It never touches the
-// machine, runs no command and opens no file but the status that the
-// supervisor publishes.
+// machine, runs no command and opens no file but the status and the self-check
+// that the supervisor publishes.
 package panel
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,21 +22,26 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"cancale/internal/config"
+	"cancale/internal/ftplink"
 	"cancale/internal/hosting"
 	"cancale/internal/store"
+	"cancale/views"
 )
 
 // Config is what a panel needs to run.
 type Config struct {
-	Listener  net.Listener
-	Store     *store.Store
-	Secret    []byte // at least 16 bytes; signs forms, and must outlive a restart
-	PublicURL string // as people type it, such as http://panel.example:8600
-	HTTPPort  int    // where members' sites answer
-	FTPPort   int
-	FTPTLS    bool // TLS is offered there
-	Layout    config.Layout
-	Log       *slog.Logger // slog.Default() when nil
+	Listener   net.Listener
+	Store      *store.Store
+	Secret     []byte // at least 16 bytes; signs forms, and must outlive a restart
+	PublicURL  string // as people type it, such as http://panel.example:8600
+	HTTPPort   int    // where members' sites answer
+	FTPPort    int
+	SFTPPort   int
+	HostKeys   []config.HostKey // of SFTP
+	FTPTLS     bool             // TLS is offered there, as the service was started
+	FTPAddress string           // of the FTP service on this machine; 127.0.0.1 and FTPPort when empty
+	Layout     config.Layout
+	Log        *slog.Logger // slog.Default() when nil
 }
 
 const (
@@ -52,18 +58,25 @@ const (
 
 // server is the panel while it runs.
 type server struct {
-	echo   *echo.Echo
-	store  *store.Store
-	log    *slog.Logger
-	keys   keys
-	public *url.URL
-	https  bool
-	conf   Config
+	echo      *echo.Echo
+	store     *store.Store
+	link      *ftplink.Client // the FTP daemon's
+	databases *ftplink.Client // the agent's
+	log       *slog.Logger
+	keys      keys
+	public    *url.URL
+	https     bool
+	conf      Config
 
 	needs    map[string]hosting.Permission // by "METHOD path": what route declared
+	longs    map[string]long               // those beyond the usual bounds
 	attempts attempts
 	secrets  shelf[secret]
+	handed   shelf[views.HandedOverParams]
 	resumed  shelf[url.Values]
+	visits   crowd
+
+	mailRoots *x509.CertPool // whom a mail server's certificate is believed from; nil is the machine's
 }
 
 // Run serves the panel on the listener until ctx ends, then lets requests
@@ -106,6 +119,14 @@ func (s *server) run(ctx context.Context) error {
 		s.sweep(ctx)
 		return nil
 	})
+	group.Go(func() error {
+		s.notify(ctx)
+		return nil
+	})
+	group.Go(func() error {
+		s.postman(ctx)
+		return nil
+	})
 	return group.Wait()
 }
 
@@ -139,14 +160,17 @@ func newServer(conf Config) (*server, error) {
 		log = slog.Default()
 	}
 	s := &server{
-		echo:   echo.New(),
-		store:  conf.Store,
-		log:    log,
-		keys:   keys,
-		public: public,
-		https:  public.Scheme == "https",
-		conf:   conf,
-		needs:  map[string]hosting.Permission{},
+		echo:      echo.New(),
+		store:     conf.Store,
+		link:      ftplink.NewClient(conf.Layout.FTPSocket()),
+		databases: ftplink.NewClient(conf.Layout.DatabasesSocket()),
+		log:       log,
+		keys:      keys,
+		public:    public,
+		https:     public.Scheme == "https",
+		conf:      conf,
+		needs:     map[string]hosting.Permission{},
+		longs:     map[string]long{},
 	}
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.IPExtractor = echo.ExtractIPDirect()
@@ -154,9 +178,9 @@ func newServer(conf Config) (*server, error) {
 	s.echo.Use(
 		s.observe,
 		s.secure,
-		middleware.GzipWithConfig(middleware.GzipConfig{Level: compressLevel, MinLength: compressFrom, Skipper: isAsset}),
-		middleware.BodyLimit(bodyLimit),
-		middleware.ContextTimeout(requestTimeout),
+		middleware.GzipWithConfig(middleware.GzipConfig{Level: compressLevel, MinLength: compressFrom, Skipper: s.notCompressed}),
+		middleware.BodyLimitWithConfig(middleware.BodyLimitConfig{Limit: bodyLimit, Skipper: s.isLong}),
+		middleware.ContextTimeoutWithConfig(middleware.ContextTimeoutConfig{Timeout: requestTimeout, Skipper: s.isLong}),
 		s.answerErrors,
 		s.recover,
 	)
@@ -178,6 +202,7 @@ func (s *server) serve(c echo.Context, need hosting.Permission, h func(*Request)
 		return err
 	}
 	r.need = need
+	s.beyond(c)
 	if r.unsafe() {
 		if err := r.readForm(); err != nil {
 			return err
@@ -186,9 +211,7 @@ func (s *server) serve(c echo.Context, need hosting.Permission, h func(*Request)
 			return err
 		}
 	}
-	if err := r.admit(); errors.Is(err, errSignIn) {
-		return r.askToSignIn()
-	} else if err != nil {
+	if passed, err := r.gate(); !passed {
 		return err
 	}
 	if !r.unsafe() {
@@ -199,7 +222,7 @@ func (s *server) serve(c echo.Context, need hosting.Permission, h func(*Request)
 	}
 	// The person may close the page or click again while we write: what was
 	// begun is finished, and told to whoever asks again.
-	detached, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), requestTimeout)
+	detached, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.patience(c))
 	defer cancel()
 	r.ctx = detached
 	if need == hosting.Public || need == hosting.SignedIn {

@@ -23,9 +23,20 @@ func (r *Request) shell() (views.Page, error) {
 		Account: current,
 		Path:    r.echo.Request().URL.RequestURI(),
 		Now:     r.now,
+		Behalf:  r.Session.Behalf,
 	}
 	for _, account := range r.switcher {
 		page.Accounts = append(page.Accounts, views.AccountChoice{ID: account.ID, Label: labelOf(account)})
+	}
+	if r.Actor.Can(hosting.AdminRequests) {
+		if page.Requests, err = r.srv.store.OpenRequests(r.ctx, r.Actor.Scope(hosting.AdminRequests)); err != nil {
+			return views.Page{}, err
+		}
+	}
+	if current != nil {
+		if page.Answers, err = r.srv.store.Answers(r.ctx, r.Actor.Scope(hosting.RequestsRead), current.ID); err != nil {
+			return views.Page{}, err
+		}
 	}
 	if r.unsafe() { // a refused form: its page is the one to come back to
 		page.Path = r.path()

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
 	"cancale/internal/hosting"
 	"cancale/internal/store"
@@ -48,10 +49,18 @@ func (s *server) newSite(r *Request) error {
 	if err != nil {
 		return err
 	}
-	form := views.SiteForm{DocumentRoot: string(hosting.DefaultDocumentRoot), PHP: string(hosting.PHPVersions[0])}
+	form := views.SiteForm{DocumentRoot: string(hosting.DefaultDocumentRoot)}
 	r.into(&form)
-	params := views.SiteNewParams{Form: form, Room: roomOf(account), Address: s.address()}
-	return r.page(func(p views.Page) error { return r.Render(views.SiteNewPage(p, params)) })
+	return s.drawNewSite(r, account, form, r.Render)
+}
+
+func (s *server) drawNewSite(r *Request, account *store.AccountRow, form views.SiteForm, answer answer) error {
+	served, err := s.store.PHPVersions(r.Context())
+	if err != nil {
+		return err
+	}
+	params := views.SiteNewParams{Form: form, Room: roomOf(account), Address: s.address(), Served: served}
+	return r.page(func(p views.Page) error { return answer(views.SiteNewPage(p, params)) })
 }
 
 // address is where the names of sites must point to: the panel and the sites
@@ -79,8 +88,7 @@ func (s *server) createSite(r *Request) error {
 	}
 	if messages, ok := refused(err); ok {
 		form.Errors = messages
-		params := views.SiteNewParams{Form: form, Room: roomOf(account), Address: s.address()}
-		return r.page(func(p views.Page) error { return r.Invalid(views.SiteNewPage(p, params)) })
+		return s.drawNewSite(r, account, form, r.Invalid)
 	}
 	if err != nil {
 		return err
@@ -202,6 +210,7 @@ func (s *server) siteState(r *Request, site hosting.Site) views.SiteParams {
 		Now:      r.now,
 		CanWrite: r.Actor.CanIn(hosting.SitesWrite, site.AccountID),
 		CanRun:   r.Actor.CanIn(hosting.SitesRun, site.AccountID),
+		CanLogs:  r.Actor.CanIn(hosting.FilesRead, site.AccountID),
 		CanFTP:   r.Actor.CanIn(hosting.FTPWrite, site.AccountID),
 	}
 }
@@ -217,7 +226,16 @@ func (s *server) siteParams(r *Request, site hosting.Site) (views.SiteParams, er
 	for _, row := range bases {
 		params.Databases = append(params.Databases, row.Database)
 	}
-	params.FTPLogins, err = s.loginsOf(r, site)
+	if params.FTPLogins, err = s.loginsOf(r, site); err != nil {
+		return params, err
+	}
+	from, to := statsSpan("30", r.now)
+	days, err := s.store.Traffic(r.Context(), r.Actor.Scope(hosting.SitesRead), site.ID, from.Format(time.DateOnly), to.Format(time.DateOnly))
+	if err != nil {
+		return params, err
+	}
+	params.Days = statsDays(days, from, to, false)
+	params.Space, err = s.store.Space(r.Context(), r.Actor.Scope(hosting.SitesRead), site.AccountID)
 	return params, err
 }
 
@@ -241,58 +259,6 @@ func (s *server) siteURL(host hosting.Hostname) string {
 	return "http://" + host.String() + ":" + strconv.Itoa(s.conf.HTTPPort) + "/"
 }
 
-// editSite is GET /sites/:id/edit.
-func (s *server) editSite(r *Request) error {
-	site, err := r.site()
-	if err != nil {
-		return err
-	}
-	form := views.SiteForm{
-		Host:         site.Host.Unicode(),
-		Aliases:      joinNames(site.Aliases),
-		DocumentRoot: string(site.DocumentRoot),
-		PHP:          string(site.PHP),
-	}
-	r.into(&form)
-	return r.page(func(p views.Page) error {
-		return r.Render(views.SiteEditPage(p, views.SiteEditParams{Site: site, Form: form}))
-	})
-}
-
-func joinNames(names []hosting.Hostname) string {
-	list := make([]string, len(names))
-	for i, n := range names {
-		list[i] = n.Unicode()
-	}
-	return strings.Join(list, "\n")
-}
-
-// updateSite is POST /sites/:id/edit. The host name of a site stays.
-func (s *server) updateSite(r *Request) error {
-	site, err := r.site()
-	if err != nil {
-		return err
-	}
-	var form views.SiteForm
-	r.into(&form)
-	form.Host = site.Host.String()
-	spec, err := siteSpec(form)
-	if err == nil {
-		_, err = s.store.UpdateSite(r.Context(), r.Actor, site.ID, spec)
-	}
-	if messages, ok := refused(err); ok {
-		form.Host, form.Errors = site.Host.Unicode(), messages
-		return r.page(func(p views.Page) error {
-			return r.Invalid(views.SiteEditPage(p, views.SiteEditParams{Site: site, Form: form}))
-		})
-	}
-	if err != nil {
-		return err
-	}
-	r.Flash("site.updated", site.Host.Unicode())
-	return r.Redirect("/sites/%d", site.ID)
-}
-
 // confirmSiteRemoval is GET /sites/:id/delete.
 func (s *server) confirmSiteRemoval(r *Request) error {
 	site, err := r.site()
@@ -303,8 +269,12 @@ func (s *server) confirmSiteRemoval(r *Request) error {
 	if err != nil {
 		return err
 	}
+	days, err := r.removedDays()
+	if err != nil {
+		return err
+	}
 	return r.page(func(p views.Page) error {
-		return r.Render(views.SiteDeletePage(p, views.SiteDeleteParams{Site: site, FTPLogins: logins}))
+		return r.Render(views.SiteDeletePage(p, views.SiteDeleteParams{Site: site, FTPLogins: logins, Days: days}))
 	})
 }
 
@@ -321,15 +291,19 @@ func (s *server) removeSite(r *Request) error {
 		if err != nil {
 			return err
 		}
+		days, err := r.removedDays()
+		if err != nil {
+			return err
+		}
 		form.Errors = views.Errors{"confirm": hosting.Msg("confirm.differs", site.Host.Unicode())}
 		return r.page(func(p views.Page) error {
-			return r.Invalid(views.SiteDeletePage(p, views.SiteDeleteParams{Site: site, FTPLogins: logins, Form: form}))
+			return r.Invalid(views.SiteDeletePage(p, views.SiteDeleteParams{Site: site, FTPLogins: logins, Days: days, Form: form}))
 		})
 	}
 	if _, err := s.store.RemoveSite(r.Context(), r.Actor, site.ID); err != nil {
 		return err
 	}
-	r.Flash("site.removing", site.Host.Unicode())
+	r.sayRemoved("site.removed", hosting.TrashSite, uint64(site.ID), site.Host.Unicode())
 	return r.Redirect("/sites")
 }
 

@@ -82,9 +82,33 @@ func TestAnAssociationFromItsCreationToItsFirstSite(t *testing.T) {
 		t.Error("the page does not lead to the site")
 	}
 
-	g.get(page + "/edit")
-	if p = g.post(page+"/edit", "aliases", "", "document_root", "www/public", "php", "8.2"); p.header.Get("Location") != page {
-		t.Error(p.status, p.text(".errors"))
+	for tab, fields := range map[string][]string{
+		"addresses":  {"alias", "www.huître.example", "alias", "", "canonical", "www", "from", "/Été/", "reach", "folder", "to", "https://exemple.example/é", "status", "302"},
+		"folder":     {"document_root", "www/public", "listing", "true", "not_found", "/erreurs/404.html"},
+		"php":        {"php", "8.2", "memory", "192", "upload", "", "seconds", "60", "time_zone", "Indian/Reunion", "show_errors", "true"},
+		"protection": {"path", "/comité"},
+	} {
+		g.get(page + "/" + tab)
+		if p = g.post(page+"/"+tab, fields...); p.header.Get("Location") != page+"/"+tab {
+			t.Error(tab, p.status, p.text(".errors"))
+		}
+	}
+	g.get(page + "/addresses")
+	if p = g.post(page+"/addresses", "alias", "a", "alias", "b", "act", "drop-alias-0", "from", "/x", "to", "", "reach", "page", "status", "301"); p.status != 200 || p.doc.Find("input[name=alias]").Length() != 1 || p.doc.Find("input[name=alias]").AttrOr("value", "") != "b" {
+		t.Error("a row is not taken away", p.status)
+	}
+	if p = g.post(page+"/addresses", "alias", "b", "act", "add-redirect", "from", "/x", "to", "", "reach", "page", "status", "301"); p.status != 200 || p.doc.Find("input[name=from]").Length() != 2 {
+		t.Error("no row is added", p.status)
+	}
+	if p = g.follow(g.post(page+"/protection/allow", "path", "/comité", "user", "Anne", "password", "")); !strings.Contains(p.body, "anne") || len(p.text(".secret code")) < 12 {
+		t.Error("the password that was made is not shown", p.text(".secret"))
+	}
+	if p = g.get(page + "/protection"); p.doc.Find(".secret").Length() != 0 {
+		t.Error("the password is shown twice")
+	}
+	g.get(page + "/maintenance")
+	if p = g.follow(g.post(page+"/maintenance", "on", "yes", "addresses", "192.0.2.7, 2001:db8::/32")); !strings.Contains(p.text(".secret code"), "/.well-known/cancale/visit/") {
+		t.Error("no link to see the site", p.status, p.text(".errors"))
 	}
 	g.get(page)
 	if p = g.follow(g.post(page + "/suspend")); !strings.Contains(p.body, page+"/resume") {
@@ -96,8 +120,14 @@ func TestAnAssociationFromItsCreationToItsFirstSite(t *testing.T) {
 		t.Error(p.status, p.text(".errors"))
 	}
 	row, err = w.store.Site(t.Context(), w.root.Scope(hosting.SitesRead), row.ID)
-	if err != nil || !row.Sync.Removing || row.DocumentRoot != "www/public" || len(row.Aliases) != 0 {
+	if err != nil || !row.Sync.Removing || row.DocumentRoot != "www/public" || len(row.Aliases) != 1 {
 		t.Errorf("%+v %v", row, err)
+	}
+	b := row.Behaviour
+	if b.Canonical != hosting.CanonicalWWW || b.PHP != (hosting.PHPSettings{MemoryMB: 192, ShowErrors: true, TimeZone: "Indian/Reunion"}) || !b.Listing ||
+		b.ErrorPages.NotFound != "erreurs/404.html" || len(b.Redirects) != 1 || b.Redirects[0] != (hosting.Redirect{From: "/Été/", Whole: true, To: "https://exemple.example/%C3%A9/", Status: 302}) ||
+		len(b.Protected) != 1 || b.Protected[0].Path != "/comité" || len(b.Protected[0].Users) != 1 || !b.Maintenance.On || len(b.Maintenance.Addresses) != 2 {
+		t.Errorf("%+v", b)
 	}
 }
 
@@ -194,7 +224,7 @@ func TestTheLifeOfAnAssociationInTheAdministration(t *testing.T) {
 	if p = b.post(page+"/delete", "confirm", "baie"); p.header.Get("Location") != "/admin/accounts" {
 		t.Fatal(p.status, p.text(".errors"))
 	}
-	if p = o.get("/ftp/" + number(w.login.ID)); p.status != http.StatusNotFound {
+	if p = o.get("/ftp/" + number(w.login.ID)); p.status != http.StatusForbidden { // its owner has no association now
 		t.Errorf("an FTP login of a removed association: %d", p.status)
 	}
 }

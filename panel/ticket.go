@@ -19,6 +19,7 @@ import (
 // forms.
 type keys struct {
 	tickets []byte
+	visits  []byte // the passwords of visits follow from it and their tokens
 	sealer  cipher.AEAD
 }
 
@@ -28,6 +29,10 @@ func newKeys(secret []byte) (keys, error) {
 	}
 	derive := func(use string) ([]byte, error) { return hkdf.Key(sha256.New, secret, nil, "cancale panel "+use, 32) }
 	tickets, err := derive("tickets")
+	if err != nil {
+		return keys{}, fmt.Errorf("panel: keys: %w", err)
+	}
+	visits, err := derive("visits of databases")
 	if err != nil {
 		return keys{}, fmt.Errorf("panel: keys: %w", err)
 	}
@@ -43,7 +48,7 @@ func newKeys(secret []byte) (keys, error) {
 	if err != nil {
 		return keys{}, fmt.Errorf("panel: keys: %w", err)
 	}
-	return keys{tickets: tickets, sealer: sealer}, nil
+	return keys{tickets: tickets, visits: visits, sealer: sealer}, nil
 }
 
 // ticket is what each form carries in its one hidden field. It proves that

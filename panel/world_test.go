@@ -3,6 +3,8 @@ package panel
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +14,7 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,8 +22,11 @@ import (
 	"time"
 
 	"github.com/PuerkitoBio/goquery"
+	"golang.org/x/crypto/ssh"
 
+	"cancale/ftpd"
 	"cancale/internal/config"
+	"cancale/internal/ftplink"
 	"cancale/internal/hosting"
 	"cancale/internal/store"
 	"cancale/internal/testenv"
@@ -32,14 +38,18 @@ const testPassword = "une marée de vive-eau"
 
 // world is a panel that runs, with two associations and everybody who may come.
 type world struct {
-	t      testing.TB
-	srv    *server
-	store  *store.Store
-	node   *store.NodeStore
-	url    string
-	log    *syncBuffer
-	root   hosting.Actor
-	people map[string]hosting.Person
+	t       testing.TB
+	srv     *server
+	inst    testenv.Installation
+	store   *store.Store
+	node    *store.NodeStore
+	url     string
+	ftp     string // where the FTP daemon answers
+	sftp    string // and by SFTP, with this key
+	hostKey config.HostKey
+	log     *syncBuffer
+	root    hosting.Actor
+	people  map[string]hosting.Person
 
 	account, other hosting.Account
 	site           hosting.Site // of account
@@ -80,13 +90,14 @@ func newWorld(t testing.TB) *world { return newWorldAt(t, "http") }
 
 func newWorldAt(t testing.TB, scheme string) *world {
 	t.Helper()
-	st, node := testenv.Stores(t)
+	inst := testenv.Install(t)
+	st, node := inst.Open(t), inst.OpenNode(t)
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &world{
-		t: t, store: st, node: node, log: &syncBuffer{}, root: hosting.System("cli:root"),
+		t: t, inst: inst, store: st, node: node, log: &syncBuffer{}, root: hosting.System("cli:root"),
 		url:    "http://" + listener.Addr().String(),
 		people: map[string]hosting.Person{},
 	}
@@ -97,6 +108,7 @@ func newWorldAt(t testing.TB, scheme string) *world {
 		PublicURL: scheme + "://" + listener.Addr().String(),
 		HTTPPort:  8080,
 		FTPPort:   2121,
+		SFTPPort:  2222,
 		FTPTLS:    true,
 		Layout:    config.Layout{Root: t.TempDir()},
 		Log:       slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -106,6 +118,7 @@ func newWorldAt(t testing.TB, scheme string) *world {
 	}
 	ctx, cancel := context.WithCancel(context.Background()) // t.Context ends before the clean-up
 	var running sync.WaitGroup
+	w.runFTP(ctx, &running)
 	running.Go(func() {
 		if err := w.srv.run(ctx); err != nil {
 			t.Error(err)
@@ -114,6 +127,41 @@ func newWorldAt(t testing.TB, scheme string) *world {
 	t.Cleanup(func() { cancel(); running.Wait() })
 	w.fill()
 	return w
+}
+
+// runFTP runs the FTP daemon, which the panel asks for what it does to files
+// and for who is connected.
+func (w *world) runFTP(ctx context.Context, running *sync.WaitGroup) {
+	w.t.Helper()
+	l := w.srv.conf.Layout
+	for _, dir := range []string{l.Homes(), l.Sockets(), filepath.Dir(filepath.Dir(l.FTPSocket()))} {
+		w.must(os.MkdirAll(dir, 0o711))
+	}
+	w.must(ftplink.MakeDir(l.FTPSocket()))
+	socket, err := ftplink.Listen(l.FTPSocket())
+	w.must(err)
+	clients, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	w.must(err)
+	w.ftp = clients.Addr().String()
+	secured, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	w.must(err)
+	w.sftp = secured.Addr().String()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	w.must(err)
+	signer, err := ssh.NewSignerFromKey(private)
+	w.must(err)
+	w.hostKey = config.HostKey{Type: signer.PublicKey().Type(), Fingerprint: ssh.FingerprintSHA256(signer.PublicKey())}
+	link := ftplink.NewServer(w.store)
+	running.Go(func() {
+		if err := link.Serve(ctx, socket); err != nil {
+			w.t.Error(err)
+		}
+	})
+	running.Go(func() {
+		if err := ftpd.Run(ctx, ftpd.Config{Listener: clients, Store: w.store, Layout: l, Link: link, SFTP: secured, HostKeys: []ssh.Signer{signer}}); err != nil {
+			w.t.Error(err)
+		}
+	})
 }
 
 func (w *world) fill() {
@@ -345,8 +393,9 @@ func (p *page) refusedAt(t *testing.T, field string) {
 	if p.text(".errors") == "" {
 		t.Errorf("%s: no summary of what is wrong", p.path)
 	}
+	// In a form of rows the id tells which row.
 	choice := p.doc.Find(`[name="` + field + `"]`).Is("[type=radio], select")
-	if field != "" && !choice && p.doc.Find(`[name="`+field+`"][aria-invalid=true], [name="`+field+`"][aria-describedby]`).Length() == 0 {
+	if field != "" && !choice && p.doc.Find(`[name="`+field+`"][aria-invalid=true], [name="`+field+`"][aria-describedby], [id="`+field+`"][aria-invalid=true]`).Length() == 0 {
 		t.Errorf("%s: the field %s is not marked; errors: %s", p.path, field, p.text(".errors"))
 	}
 	if field != "" && p.text("#"+field+"-e") == "" {

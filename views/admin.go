@@ -22,9 +22,8 @@ type AdminHomeParams struct {
 	Sites             map[hosting.State]int
 	Databases         int
 	FTPLogins         int
-	Failed            []AdminSite  // oldest first
-	Changing          []AdminSite  // pending, applying or removing
-	Expiring          []AccountRow // memberships that end within a month, or ended
+	Work              []hosting.Work
+	Changing          []AdminSite // pending, applying or removing
 	Services          []Service
 	Recent            []AuditRow
 	CanCreate         bool // may create associations
@@ -113,6 +112,7 @@ type AccountDeleteParams struct {
 	Databases []hosting.DatabaseName
 	FTPLogins []hosting.FTPName
 	People    []Member // who lose their role; nobody is deleted
+	Days      int      // for which all of it can be brought back
 	Form      ConfirmForm
 }
 
@@ -133,13 +133,14 @@ type AdminPlansParams struct {
 // PlanForm is POST /admin/plans/new and POST /admin/plans/:id. An empty limit
 // is none; disk is in megabytes.
 type PlanForm struct {
-	Name      string `form:"name"` // only when new
-	Label     string `form:"label"`
-	Sites     string `form:"sites"`
-	Databases string `form:"databases"`
-	FTPLogins string `form:"ftp_logins"`
-	DiskMB    string `form:"disk_mb"`
-	Errors    Errors `form:"-"`
+	Name       string `form:"name"` // only when new
+	Label      string `form:"label"`
+	Sites      string `form:"sites"`
+	Databases  string `form:"databases"`
+	FTPLogins  string `form:"ftp_logins"`
+	DiskMB     string `form:"disk_mb"`
+	DatabaseMB string `form:"database_mb"`
+	Errors     Errors `form:"-"`
 }
 
 // PlanParams is a plan to make (Plan nil) or to change. Removing is POST
@@ -196,6 +197,7 @@ type PersonMembership struct {
 //
 //	templ AdminPersonPage(page Page, p AdminPersonParams)     // GET, POST /admin/persons/:id
 type AdminPersonParams struct {
+	Factor      bool // two-step verification is on
 	Person      hosting.Person
 	Memberships []PersonMembership
 	Form        PersonForm
@@ -248,6 +250,8 @@ type PlatformParams struct {
 	DataDir   string
 	StartedAt time.Time // zero when it is not known
 	Machine   string    // its name
+	Period    string    // "day", "week", "month" or "year"
+	Samples   []hosting.Sample
 }
 
 // Port is where a service listens: "http", "https", "ftp", "panel".
@@ -276,7 +280,7 @@ var digits = templ.Attributes{"inputmode": "numeric"}
 
 // overviewLede says the day and how much waits.
 func overviewLede(ctx context.Context, page Page, p AdminHomeParams) string {
-	if waiting := len(p.Failed) + len(p.Expiring); waiting > 0 {
+	if waiting := len(p.Work); waiting > 0 {
 		return i18n.T(ctx, "overview.lede", waiting, i18n.LongDate(ctx, page.Now))
 	}
 	return i18n.T(ctx, "overview.lede_none", i18n.LongDate(ctx, page.Now))

@@ -1,6 +1,7 @@
 package views
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/http/httptest"
@@ -29,7 +30,7 @@ type stage struct {
 }
 
 func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx := i18n.WithLang(r.Context(), "fr")
+	ctx := i18n.WithLang(r.Context(), cmp.Or(r.URL.Query().Get("lang"), "fr"))
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", policy)
 	s.mu.Lock()

@@ -10,12 +10,19 @@ import (
 	"cancale/views/ui"
 )
 
-// DatabasesParams is the list of databases. Columns to sort by: name, state.
+// DatabaseRow is a database and how large it is.
+type DatabaseRow struct {
+	hosting.Database
+	Size hosting.DatabaseSize
+}
+
+// DatabasesParams is the list of databases. Columns to sort by: name, state,
+// size.
 //
 //	templ DatabasesPage(page Page, p DatabasesParams) // GET /databases
 type DatabasesParams struct {
 	List     List
-	Rows     []hosting.Database
+	Rows     []DatabaseRow
 	Room     Room
 	CanWrite bool
 }
@@ -41,12 +48,17 @@ type DatabaseNewParams struct {
 //	templ DatabaseStatus(p DatabaseParams)            // GET /databases/:id/status?seen=STATE, a fragment
 type DatabaseParams struct {
 	Database hosting.Database
+	Size     hosting.DatabaseSize
 	Password string
 	Created  bool   // the password is that of a new database, not of a reset
 	Host     string // as a site's configuration needs it: "localhost"
 	CanWrite bool
-	Now      time.Time
-	Seen     string
+	CanLook  bool                 // see what it holds
+	Visit    hosting.DatabasePass // of this session, by way of Adminer; zero when there is none
+	// VisitOver is "closed" or "ended" for who comes back from Adminer.
+	VisitOver string
+	Now       time.Time
+	Seen      string
 }
 
 // DatabaseDeleteParams asks for the name before a database is removed.
@@ -54,6 +66,7 @@ type DatabaseParams struct {
 //	templ DatabaseDeletePage(page Page, p DatabaseDeleteParams) // GET, POST /databases/:id/delete
 type DatabaseDeleteParams struct {
 	Database hosting.Database
+	Days     int // for which it can be brought back
 	Form     ConfirmForm
 }
 

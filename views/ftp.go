@@ -18,6 +18,7 @@ type FTPListParams struct {
 	Rows     []FTPRow
 	Room     Room
 	Server   FTPServer
+	SFTPPort int // 0 is none
 	CanWrite bool
 }
 
@@ -37,11 +38,14 @@ type FTPServer struct {
 
 // FTPForm is POST /ftp/new and POST /ftp/:id/edit (without login there).
 type FTPForm struct {
-	Login    string `form:"login"` // the part before @ACCOUNT
-	Site     string `form:"site"`  // id of a site, "0" for all of them
-	Path     string `form:"path"`
-	ReadOnly bool   `form:"read_only"` // checkbox, value "true"
-	Errors   Errors `form:"-"`         // "", login, site, path
+	Login      string `form:"login"` // the part before @ACCOUNT
+	Site       string `form:"site"`  // id of a site, "0" for all of them
+	Path       string `form:"path"`
+	Rights     string `form:"rights"`
+	RequireTLS bool   `form:"require_tls"` // checkbox, value "true"
+	SpeedKB    string `form:"speed_kb"`    // empty is as the installation says
+	Sessions   string `form:"sessions"`    // likewise
+	Errors     Errors `form:"-"`           // "", or a field
 }
 
 // FTPNewParams asks for a new login.
@@ -62,6 +66,7 @@ type FTPParams struct {
 	Password string
 	Created  bool
 	Server   FTPServer
+	SFTP     SFTP
 	CanWrite bool
 }
 
@@ -79,6 +84,7 @@ type FTPEditParams struct {
 //	templ FTPDeletePage(page Page, p FTPDeleteParams) // GET, POST /ftp/:id/delete
 type FTPDeleteParams struct {
 	Login FTPRow
+	Days  int // for which it can be brought back
 }
 
 func ftpPath(id hosting.FTPLoginID, rest string) string { return fmt.Sprintf("/ftp/%d%s", id, rest) }
@@ -98,6 +104,18 @@ func ftpCard(ctx context.Context, p FTPParams) []ui.ConnRow {
 	}
 	if p.Password != "" {
 		rows = append(rows, ui.ConnRow{Label: i18n.T(ctx, "field.password"), Value: p.Password, What: i18n.T(ctx, "copy.password")})
+	}
+	return rows
+}
+
+// serverCard is what all logins have in common.
+func serverCard(ctx context.Context, p FTPListParams) []ui.ConnRow {
+	rows := []ui.ConnRow{
+		{Label: i18n.T(ctx, "conn.server"), Value: p.Server.Host, What: i18n.T(ctx, "copy.server")},
+		{Label: i18n.T(ctx, "conn.port"), Value: portText(p.Server.Port), What: i18n.T(ctx, "copy.port")},
+	}
+	if p.SFTPPort != 0 {
+		rows = append(rows, ui.ConnRow{Label: i18n.T(ctx, "conn.sftp_port"), Value: portText(p.SFTPPort), What: i18n.T(ctx, "copy.sftp_port")})
 	}
 	return rows
 }
@@ -123,11 +141,25 @@ func ftpWhere(ctx context.Context, l FTPRow) string {
 }
 
 func ftpRights(ctx context.Context, l FTPRow) string {
-	if l.ReadOnly {
-		return i18n.T(ctx, "ftp.read_only")
-	}
-	return i18n.T(ctx, "ftp.read_write")
+	return i18n.T(ctx, "ftp.rights."+string(l.Rights))
 }
+
+// rightsOptions are the rights, each with what it means.
+func rightsOptions(ctx context.Context) []ui.Option {
+	var options []ui.Option
+	for _, r := range hosting.AllFTPRights {
+		options = append(options, ui.Option{Value: string(r), Label: i18n.T(ctx, "ftp.rights."+string(r)), Hint: i18n.T(ctx, "ftp.rights."+string(r)+"_hint")})
+	}
+	return options
+}
+
+// tuned reports whether what is folded away holds anything.
+func (f FTPForm) tuned() bool {
+	return f.RequireTLS || f.SpeedKB != "" || f.Sessions != ""
+}
+
+// ftpFields are the fields of the form, for what is to be corrected.
+var ftpFields = []string{"login", "site", "path", "rights", "speed_kb", "sessions"}
 
 // siteOptions are the sites that a login can be limited to.
 func siteOptions(ctx context.Context, sites []hosting.Site) []ui.Option {

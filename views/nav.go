@@ -39,11 +39,3 @@ func stateOptions(ctx context.Context, noun string, states ...hosting.State) []u
 func siteStates(ctx context.Context) []ui.Option {
 	return stateOptions(ctx, "site", hosting.Live, hosting.Pending, hosting.Applying, hosting.Failed, hosting.Suspended, hosting.Removing)
 }
-
-func phpOptions() []ui.Option {
-	var options []ui.Option
-	for _, v := range hosting.PHPVersions {
-		options = append(options, ui.Option{Value: string(v), Label: "PHP " + string(v)})
-	}
-	return options
-}

@@ -28,6 +28,9 @@ type Page struct {
 	Restored bool              // the form is filled in again after the session had ended; not sent yet
 	Path     string            // this page, to come back to after a change of language, theme or association
 	Now      time.Time
+	Behalf   *hosting.Account // in whose place somebody of the team acts
+	Requests int              // of all associations, that wait for the team; for the team only
+	Answers  int              // of the team, to this association, that nobody closed
 }
 
 // AccountChoice is an association in the switcher. Choosing is a POST to
@@ -128,6 +131,7 @@ func (l List) with(name, value string) string {
 type Room struct {
 	Plan  hosting.Plan
 	Usage hosting.Usage
+	Space hosting.Space
 }
 
 // ConfirmForm is a destruction that asks for the name of what it destroys, in

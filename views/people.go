@@ -38,6 +38,15 @@ type InviteForm struct {
 	Errors Errors `form:"-"`     // "", email, name, role, until
 }
 
+// MemberForm is POST /people/:id.
+//
+//	templ MemberPage(page Page, m Member, f MemberForm) // GET, POST /people/:id
+type MemberForm struct {
+	Role   string `form:"role"`
+	Until  string `form:"until"`
+	Errors Errors `form:"-"` // "", role, until
+}
+
 // PersonRemoveParams confirms that a person leaves the association.
 //
 //	templ PersonRemovePage(page Page, p PersonRemoveParams) // GET, POST /people/:id/remove
@@ -62,6 +71,7 @@ type InvitationLinkParams struct {
 	Reset   bool   // a new password instead of a first one
 	Next    string // where its button leads: /people, /admin/accounts/12…
 	Admin   bool   // drawn in the administration
+	Mailed  bool   // a mail server is set: the link goes to the person by mail
 }
 
 func personPath(id hosting.PersonID, rest string) string {

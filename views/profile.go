@@ -19,9 +19,10 @@ type ProfileParams struct {
 
 // ProfileForm is POST /profile.
 type ProfileForm struct {
-	Name   string `form:"name"`
-	Email  string `form:"email"`
-	Errors Errors `form:"-"` // "", name, email
+	Name     string `form:"name"`
+	Email    string `form:"email"`
+	Password string `form:"current_password"` // for another address only; never written back
+	Errors   Errors `form:"-"`                // "", name, email, current_password
 }
 
 // PasswordForm is POST /profile/password.

@@ -28,6 +28,15 @@ type SignInForm struct {
 	Errors   Errors `form:"-"` // "", email, password
 }
 
+// ForgotForm is POST /forgot.
+//
+//	templ ForgotPage(pub Public, f ForgotForm)        // GET, POST /forgot
+type ForgotForm struct {
+	Email  string `form:"email"`
+	Sent   bool   `form:"-"`
+	Errors Errors `form:"-"` // "", email
+}
+
 // InvitationForm is POST /invitation/:token.
 //
 // A first administrator (First) gives a name, an address and a password; an

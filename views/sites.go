@@ -23,7 +23,7 @@ type SitesParams struct {
 	CanWrite bool
 }
 
-// SiteForm is POST /sites/new and POST /sites/:id/edit (without host there).
+// SiteForm is POST /sites/new.
 type SiteForm struct {
 	Host         string `form:"host"`
 	Aliases      string `form:"aliases"` // one per line
@@ -41,6 +41,15 @@ type SiteNewParams struct {
 	Room Room
 	// Address is where names must point to; not valid when it is not known.
 	Address netip.Addr
+	Served  []hosting.PHPVersion // newest first
+}
+
+// newest is the version of PHP of a site for which nobody chooses another.
+func (p SiteNewParams) newest() string {
+	if len(p.Served) == 0 {
+		return string(hosting.DefaultPHPVersion)
+	}
+	return string(p.Served[0])
 }
 
 // HostCheckParams is the answer while a host name is typed. Empty when nothing
@@ -59,22 +68,17 @@ type SiteParams struct {
 	Site      hosting.Site
 	URL       string // http://host:port/
 	Now       time.Time
-	Seen      string // the state that the fragment's asker shows; "" on the page
+	Seen      string        // the state that the fragment's asker shows; "" on the page
+	Space     hosting.Space // of its association
 	Databases []hosting.Database
 	FTPLogins []hosting.FTPLogin
-	CanWrite  bool // edit, delete
-	CanRun    bool // suspend, resume, retry
-	CanFTP    bool // may create an FTP login
-	CanBases  bool // may create a database
+	Days      []hosting.TrafficDay // the last 30, for the overview
+	CanWrite  bool                 // edit, delete
+	CanRun    bool                 // suspend, resume, retry
+	CanLogs   bool                 // may read the site's logs
+	CanFTP    bool                 // may create an FTP login
+	CanBases  bool                 // may create a database
 	CSRF      string
-}
-
-// SiteEditParams changes aliases, document root and PHP.
-//
-//	templ SiteEditPage(page Page, p SiteEditParams) // GET, POST /sites/:id/edit
-type SiteEditParams struct {
-	Site hosting.Site
-	Form SiteForm
 }
 
 // SiteDeleteParams asks for the name before a site is removed.
@@ -84,6 +88,7 @@ type SiteDeleteParams struct {
 	Site      hosting.Site
 	FTPLogins []hosting.FTPLogin // that will stop to work
 	Form      ConfirmForm
+	Days      int // for which it can be brought back
 }
 
 func sitePath(id hosting.SiteID, rest string) string { return fmt.Sprintf("/sites/%d%s", id, rest) }

@@ -227,6 +227,9 @@ func title(ctx context.Context, text string, errs ...Errors) string {
 	return text
 }
 
+// AgentName is a browser in words, for mails.
+func AgentName(ctx context.Context, header string) string { return agent(ctx, header) }
+
 // agent is a browser in words, from its User-Agent header.
 func agent(ctx context.Context, header string) string {
 	pick := func(list ...[2]string) string {

@@ -38,7 +38,7 @@ func (in *installation) createSites(ctx context.Context, n int) error {
 		if err != nil {
 			return err
 		}
-		specs[i] = hosting.SiteSpec{Host: host, DocumentRoot: hosting.DefaultDocumentRoot, PHP: hosting.PHPVersions[0]}
+		specs[i] = hosting.SiteSpec{Host: host, DocumentRoot: hosting.DefaultDocumentRoot, PHP: hosting.DefaultPHPVersion}
 	}
 	if _, err := st.CreateSites(ctx, actor, account.ID, specs); err != nil {
 		return err

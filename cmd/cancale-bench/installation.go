@@ -81,7 +81,7 @@ func install(ctx context.Context, binary string) (*installation, error) {
 
 // start runs `cancale up` until it says that it is ready.
 func (in *installation) start(ctx context.Context) error {
-	in.up = exec.Command(in.binary, "--data", in.layout.Root, "up", "--panel-port", "0", "--http-port", "0", "--https-port", "0", "--ftp-port", "0")
+	in.up = exec.Command(in.binary, "--data", in.layout.Root, "up", "--panel-port", "0", "--http-port", "0", "--https-port", "0", "--ftp-port", "0", "--sftp-port", "0")
 	in.up.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	log, err := os.OpenFile(in.layout.Root+".log", os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {

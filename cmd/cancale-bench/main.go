@@ -22,8 +22,12 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	binary := flag.String("cancale", "bin/cancale", "the binary to measure")
-	only := flag.String("only", "", "comma-separated parts: up, live, batch, php, panel, memory (all of them when empty)")
+	only := flag.String("only", "", "comma-separated parts: up, live, batch, php, panel, resync, bound, memory (all of them when empty); ftp, which only its name asks for, or of it ftp:download, ftp:upload, ftp:small, ftp:list, ftp:rest, ftp:login, sftp")
 	sizes := flag.String("sites", "10,1000,10000", "numbers of sites to measure at")
+	if len(os.Args) > 3 && os.Args[1] == enterPeer {
+		fmt.Fprintln(os.Stderr, becomePeer(os.Args[2], os.Args[3:]))
+		os.Exit(1)
+	}
 	flag.Parse()
 	if err := run(ctx, *binary, *only, *sizes); err != nil {
 		fmt.Fprintln(os.Stderr, "cancale-bench:", err)
@@ -39,6 +43,9 @@ func run(ctx context.Context, binary, only, sizes string) error {
 		return err
 	}
 	defer in.remove()
+	if strings.HasPrefix(only, "ftp") || strings.HasPrefix(only, "sftp") {
+		return in.measureFTP(ctx, strings.Split(only, ","))
+	}
 	if wanted("up") {
 		if err := in.measureUp(ctx); err != nil {
 			return err
@@ -59,6 +66,16 @@ func run(ctx context.Context, binary, only, sizes string) error {
 		}
 		if wanted("live") {
 			if err := in.measureLive(ctx, n); err != nil {
+				return err
+			}
+		}
+		if wanted("resync") {
+			if err := in.measureResync(ctx, n); err != nil {
+				return err
+			}
+		}
+		if wanted("bound") {
+			if err := in.measureBound(ctx, n); err != nil {
 				return err
 			}
 		}

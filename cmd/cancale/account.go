@@ -28,13 +28,15 @@ func accountCommand() *cobra.Command {
 	}
 	list := &cobra.Command{Use: "list", Short: "List the accounts", Args: cobra.NoArgs, RunE: run(listAccounts)}
 	list.Flags().String("search", "", "only those whose name or label holds a text")
+	imported := &cobra.Command{Use: "import FILE", Short: "Create the associations of a CSV file, all of them or none; - is standard input", Args: cobra.ExactArgs(1), RunE: run(importAccounts)}
+	imported.Flags().Bool("dry-run", false, "only say what would be created")
 	return noun("account", "Hosted associations",
-		create, list,
+		create, list, imported,
 		&cobra.Command{Use: "show NAME", Short: "Show an account", Args: cobra.ExactArgs(1), RunE: run(showAccount)},
 		update,
 		&cobra.Command{Use: "suspend NAME", Short: "Take everything of an account off line, and keep it", Args: cobra.ExactArgs(1), RunE: run(suspendAccount)},
 		&cobra.Command{Use: "resume NAME", Short: "Put a suspended account on line again", Args: cobra.ExactArgs(1), RunE: run(resumeAccount)},
-		&cobra.Command{Use: "delete NAME", Short: "Remove an account and everything of it", Args: cobra.ExactArgs(1), RunE: run(deleteAccount)},
+		addPurge(&cobra.Command{Use: "delete NAME", Short: "Remove an account and everything of it; `trash restore` brings it back", Args: cobra.ExactArgs(1), RunE: run(deleteAccount)}),
 	)
 }
 
@@ -244,20 +246,21 @@ func deleteAccount(ctx context.Context, v *verb, args []string) error {
 		return err
 	}
 	if !v.json {
-		if err := sayRemoval(ctx, v.out, row, removal); err != nil {
+		if err := sayRemoval(ctx, harmless{v.out}, row, removal); err != nil {
 			return err
 		}
 	}
-	if err := v.store.RemoveAccount(ctx, v.actor, row.ID); err != nil {
+	remove, follow := v.store.RemoveAccount, v.accountOff
+	if v.purges() {
+		remove, follow = v.store.PurgeAccount, v.accountGone
+	}
+	if err := remove(ctx, v.actor, row.ID); err != nil {
 		return err
 	}
 	view := viewAccount(row)
 	view.State = hosting.Removing
 	view.Removes = &removalView{list(removal.Sites), list(removal.Databases), list(removal.FTPLogins), list(removal.Persons)}
-	gone, problem := v.untilGone(ctx, func() error {
-		_, err := v.store.Account(ctx, v.scope(hosting.AccountRead), row.ID)
-		return err
-	})
+	gone, problem := follow(ctx, row.ID)
 	text := said(ctx, "cli.account_removing", string(row.Name))
 	if gone {
 		view.State = hosting.Removed

@@ -167,7 +167,7 @@ func (in *installation) start(t *testing.T) string {
 	if u, err := url.Parse(in.panel); err == nil && u.Port() != "" {
 		panelPort = u.Port()
 	}
-	in.up = exec.Command(in.bin, "--data", in.data, "up", "--panel-port", panelPort, "--http-port", port(in.httpPort), "--https-port", "0", "--ftp-port", port(in.ftpPort))
+	in.up = exec.Command(in.bin, "--data", in.data, "up", "--panel-port", panelPort, "--http-port", port(in.httpPort), "--https-port", "0", "--ftp-port", port(in.ftpPort), "--sftp-port", "0")
 	in.up.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	log, err := os.OpenFile(filepath.Join(t.ArtifactDir(), "up.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -250,9 +250,20 @@ func newPerson(t *testing.T) *person {
 // they fail.
 func (p *person) run(what string, actions ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
+	p.steadily(what, func(ctx context.Context) error { return chromedp.Do(ctx, actions...) })
+}
+
+// steadily acts within the limit, and once more when the element that was found
+// was replaced before it could be used: pages renew parts of themselves.
+func (p *person) steadily(what string, act func(context.Context) error) {
+	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, browserLimit)
 	defer cancel()
-	if err := chromedp.Do(ctx, actions...); err != nil {
+	err := act(ctx)
+	for err != nil && ctx.Err() == nil && strings.Contains(err.Error(), "No node with given id") {
+		err = act(ctx)
+	}
+	if err != nil {
 		p.fail(what, err)
 	}
 }
@@ -300,11 +311,10 @@ func (p *person) choose(selector string) {
 // click follows to the next page.
 func (p *person) click(selector string) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, browserLimit)
-	defer cancel()
-	if _, err := chromedp.RunResponse(ctx, chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector))); err != nil {
-		p.fail("click "+selector, err)
-	}
+	p.steadily("click "+selector, func(ctx context.Context) error {
+		_, err := chromedp.RunResponse(ctx, chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector)))
+		return err
+	})
 }
 
 // send clicks the button of the form that posts to an address of that prefix.
@@ -340,16 +350,15 @@ func (p *person) text(selector string) string {
 // html is the page as it stands.
 func (p *person) html() string {
 	p.t.Helper()
-	return p.read("the page", chromedp.OuterHTML(chromedp.CSS("html")))
+	return p.read("the page", chromedp.Evaluate[string]("document.documentElement.outerHTML"))
 }
 
 func (p *person) read(what string, action chromedp.Action[string]) string {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, browserLimit)
-	defer cancel()
-	value, err := chromedp.Run(ctx, action)
-	if err != nil {
-		p.fail("read "+what, err)
-	}
+	var value string
+	p.steadily("read "+what, func(ctx context.Context) (err error) {
+		value, err = chromedp.Run(ctx, action)
+		return err
+	})
 	return value
 }

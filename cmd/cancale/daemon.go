@@ -9,7 +9,7 @@ import (
 )
 
 // inherited is the descriptor at which a daemon finds its listening socket.
-const inherited = 3
+const inherited = 3 // and those that follow, in the order of the service's files
 
 // readSettings reads what the supervisor wrote for a daemon.
 func readSettings(path string, v any) error {
@@ -23,13 +23,13 @@ func readSettings(path string, v any) error {
 	return nil
 }
 
-// inheritedListener is the socket that the supervisor opened.
-func inheritedListener() (net.Listener, error) {
-	f := os.NewFile(inherited, "listener")
+// inheritedListener is the nth socket that the supervisor opened.
+func inheritedListener(nth int) (net.Listener, error) {
+	f := os.NewFile(uintptr(inherited+nth), "listener")
 	defer f.Close()
 	l, err := net.FileListener(f)
 	if err != nil {
-		return nil, fmt.Errorf("descriptor %d: %w (this command is started by cancale up)", inherited, err)
+		return nil, fmt.Errorf("descriptor %d: %w (this command is started by cancale up)", inherited+nth, err)
 	}
 	return l, nil
 }

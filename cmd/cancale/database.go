@@ -19,11 +19,12 @@ func databaseCommand() *cobra.Command {
 	list := &cobra.Command{Use: "list", Short: "List the databases", Args: cobra.NoArgs, RunE: run(listDatabases)}
 	show := &cobra.Command{Use: "show NAME", Short: "Show a database", Args: cobra.ExactArgs(1), RunE: run(showDatabase)}
 	reset := &cobra.Command{Use: "reset-password NAME", Short: "Draw a new password, shown this once", Args: cobra.ExactArgs(1), RunE: run(resetDatabase)}
-	remove := &cobra.Command{Use: "delete NAME", Short: "Remove a database with all that is in it", Args: cobra.ExactArgs(1), RunE: run(deleteDatabase)}
-	for _, cmd := range []*cobra.Command{list, show, reset, remove} {
+	remove := addPurge(&cobra.Command{Use: "delete NAME", Short: "Remove a database with all that is in it; `trash restore` brings it back", Args: cobra.ExactArgs(1), RunE: run(deleteDatabase)})
+	work := databaseWorkCommands()
+	for _, cmd := range append([]*cobra.Command{list, show, reset, remove}, work...) {
 		cmd.Flags().String("account", "", "account that the database belongs to")
 	}
-	return noun("database", "MariaDB databases", create, list, show, reset, remove)
+	return noun("database", "MariaDB databases", append(work, create, list, show, reset, remove, databaseUserCommand())...)
 }
 
 // databaseView is a database as scripts read it.
@@ -128,7 +129,11 @@ func deleteDatabase(ctx context.Context, v *verb, args []string) error {
 	if err != nil {
 		return err
 	}
-	d, err := v.store.RemoveDatabase(ctx, v.actor, row.ID)
+	remove := v.store.RemoveDatabase
+	if v.purges() {
+		remove = v.store.PurgeDatabase
+	}
+	d, err := remove(ctx, v.actor, row.ID)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"cancale/internal/config"
+	"cancale/internal/driver/apache"
 	"cancale/internal/host"
 	"cancale/internal/hosting"
 	"cancale/internal/i18n"
@@ -29,18 +31,30 @@ import (
 )
 
 func doctorCommand() *cobra.Command {
-	return &cobra.Command{
+	doctor := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check the installation, and say what to do about what is wrong",
-		Args:  cobra.NoArgs,
+		Long: `Checks the installation, a row for each thing, and says what to do about what is
+wrong; the exit status is then 1.
+
+With --attack it also makes two sites of two associations, lets one attack the
+other with all that harms nobody else, and removes both again, also when it is
+interrupted. A run that was killed is cleaned up by the next. It takes a minute.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v, err := newVerb(cmd)
 			if err != nil {
 				return err
 			}
-			return examine(speak(cmd.Context()), v)
+			attack, err := cmd.Flags().GetBool("attack")
+			if err != nil {
+				return err
+			}
+			return examine(speak(cmd.Context()), v, attack)
 		},
 	}
+	doctor.Flags().Bool("attack", false, "let one site attack another as well; both are made for that and removed")
+	return doctor
 }
 
 // checkView is one check as scripts read it. Name never changes with the
@@ -50,6 +64,9 @@ type checkView struct {
 	OK     bool   `json:"ok"`
 	Detail string `json:"detail"`
 	Remedy string `json:"remedy"`
+
+	key  string // of the remedy
+	args []string
 }
 
 // doctor collects checks.
@@ -64,6 +81,7 @@ func (d *doctor) note(ctx context.Context, name, detail string, err error, remed
 	c := checkView{Name: name, OK: err == nil, Detail: detail}
 	if err != nil {
 		c.Detail, c.Remedy = oneLine(err.Error()), i18n.Message(ctx, remedy, args)
+		c.key, c.args = remedy, args
 	}
 	d.checks = append(d.checks, c)
 }
@@ -71,14 +89,26 @@ func (d *doctor) note(ctx context.Context, name, detail string, err error, remed
 // probeLimit is how long one service may take to answer.
 const probeLimit = 5 * time.Second
 
-func examine(ctx context.Context, v *verb) error {
+func examine(ctx context.Context, v *verb, attack bool) error {
 	if info, err := os.Stat(v.layout.Root); err != nil || !info.IsDir() {
 		return hosting.Refuse(hosting.Unavailable, "", "cli.no_installation", v.layout.Root)
 	}
+	d := diagnose(ctx, v)
+	if attack {
+		if err := d.attack(ctx); err != nil {
+			return err
+		}
+	}
+	return d.report(ctx)
+}
+
+// diagnose looks at everything.
+func diagnose(ctx context.Context, v *verb) *doctor {
 	d := &doctor{verb: v}
 	d.programs(ctx)
 	d.permissions(ctx)
 	d.space(ctx)
+	d.certificate(ctx)
 	d.services(ctx)
 	if alive(v.status) {
 		d.limits(ctx)
@@ -86,14 +116,14 @@ func examine(ctx context.Context, v *verb) error {
 		d.apacheConfiguration(ctx)
 		d.database(ctx)
 	}
-	return d.report(ctx)
+	return d
 }
 
 // programs of Debian's packages that an installation runs.
 func (d *doctor) programs(ctx context.Context) {
 	for _, p := range []struct{ name, path, pkg string }{
 		{"apache", "/usr/sbin/apache2", "apache2-bin"},
-		{"php", "/usr/sbin/php-fpm" + string(hosting.PHPVersions[0]), "php" + string(hosting.PHPVersions[0]) + "-fpm"},
+		{"php", "/usr/sbin/php-fpm" + string(hosting.DefaultPHPVersion), "php" + string(hosting.DefaultPHPVersion) + "-fpm"},
 		{"mariadb", "/usr/sbin/mariadbd", "mariadb-server-core"},
 	} {
 		_, err := os.Stat(p.path)
@@ -115,14 +145,18 @@ func (d *doctor) permissions(ctx context.Context) {
 		{"etc.agent", l.In("etc", "agent.json"), 0, 0o600},
 		{"etc.ftpd", l.In("etc", "ftpd.json"), 0, 0o600},
 		{"etc.panel", l.In("etc", "panel.json"), 0, 0o640},
+		{"etc.ssh_host_ed25519_key", l.In("etc", "ssh_host_ed25519_key"), 0, 0o600},
+		{"etc.ssh_host_ecdsa_key", l.In("etc", "ssh_host_ecdsa_key"), 0, 0o600},
 		{"mariadb", l.MariaDB(), config.MariaDBUID, 0o700},
 		{"run", l.Run(), 0, 0o711},
+		{"etc.key", keyFile(l), 0, 0o600},
 		{"homes", l.Homes(), 0, 0o711},
+		{"trash", l.Trash(), 0, 0o700},
 		{"sockets", l.Sockets(), 0, 0o711},
 		{"apache", l.Apache(), 0, 0o700},
 		{"php", l.PHP(), 0, 0o700},
 		{"sandbox", l.Sandbox(), 0, 0o700},
-		{"logs", l.Logs(), 0, 0o700},
+		{"logs", l.Logs(), 0, 0o710},
 	} {
 		detail, err := guarded(g.path, g.uid, g.most)
 		d.note(ctx, "permissions."+g.name, detail, err, "doctor.permissions", g.path, strconv.Itoa(int(g.uid)), fmt.Sprintf("%04o", g.most))
@@ -225,11 +259,37 @@ func (d *doctor) answers(ctx context.Context) {
 	d.note(ctx, "answer.http", url, err, "doctor.service", "apache", d.layout.Logs())
 	greeting, err := greetFTP(ctx, net.JoinHostPort(d.address(), strconv.Itoa(d.status.FTPPort)))
 	d.note(ctx, "answer.ftp", greeting, err, "doctor.service", "ftpd", d.layout.Logs())
+	limited, cancel := context.WithTimeout(ctx, probeLimit)
+	greeting, err = greetSSH(limited, net.JoinHostPort(d.address(), strconv.Itoa(d.status.SFTPPort)))
+	cancel()
+	d.note(ctx, "answer.sftp", greeting, err, "doctor.service", "ftpd", d.layout.Logs())
 	info, err := os.Stat(d.layout.AgentSocket())
 	if err == nil && info.Mode()&fs.ModeSocket == 0 {
 		err = errors.New(d.layout.AgentSocket() + ": " + info.Mode().String())
 	}
 	d.note(ctx, "answer.agent", d.layout.AgentSocket(), err, "doctor.service", "agent", d.layout.Logs())
+}
+
+// implicitFTP asks the port of FTP that begins with TLS. Where TLS is off
+// there is nobody to ask.
+func (d *doctor) implicitFTP(ctx context.Context) {
+	address := net.JoinHostPort(d.address(), strconv.Itoa(d.status.FTPSPort))
+	var set ftpdSettings
+	all, err := d.store.Settings(ctx)
+	if err == nil {
+		err = readSettings(ftpdFile(d.layout), &set)
+	}
+	if all.FTP.TLS != hosting.TLSDefault {
+		set.TLS = all.FTP.TLS
+	}
+	if err == nil && (d.status.FTPSPort == 0 || set.TLS == hosting.TLSOff) {
+		return
+	}
+	greeting := ""
+	if err == nil {
+		greeting, err = greetFTPS(ctx, address)
+	}
+	d.note(ctx, "answer.ftps", greeting, err, "doctor.service", "ftpd", d.layout.Logs())
 }
 
 // address is the one that the installation listens on: it bears a name only
@@ -263,9 +323,21 @@ func get(ctx context.Context, url string) error {
 
 // greetFTP is the first line of the FTP server.
 func greetFTP(ctx context.Context, address string) (string, error) {
+	return greeting(ctx, new(net.Dialer), address)
+}
+
+// greetFTPS is the first line of the FTP server within TLS. Whose certificate
+// it has is not the question here.
+func greetFTPS(ctx context.Context, address string) (string, error) {
+	return greeting(ctx, &tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}, address) //nolint:gosec // as said
+}
+
+func greeting(ctx context.Context, dialer interface {
+	DialContext(ctx context.Context, network, address string) (net.Conn, error)
+}, address string,
+) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
-	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return "", err
@@ -291,7 +363,7 @@ func (d *doctor) apacheConfiguration(ctx context.Context) {
 		Path: "/usr/bin/nsenter",
 		Args: []string{
 			"--mount=" + up + "/ns/mnt", "--root=" + up + "/root", "--", // the root too: up may run in a chroot
-			"/usr/sbin/apache2", "-t", "-f", filepath.Join(config.Mount, "apache", "apache2.conf"),
+			"/usr/sbin/apache2", apache.OnlyChecks, "-t", "-f", filepath.Join(config.Mount, "apache", "apache2.conf"),
 		},
 		Env: []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"},
 	})
@@ -312,17 +384,33 @@ func (d *doctor) database(ctx context.Context) {
 	}
 	defer st.Close()
 	d.store = st
+	d.implicitFTP(ctx)
 	d.note(ctx, "answer.mariadb", d.layout.MariaDBSocket(), nil, "")
+	d.note(ctx, "mariadb.writable", "", st.Writable(ctx), "doctor.writable")
 	d.failedSites(ctx)
 	d.failedDatabases(ctx)
+	d.trash(ctx)
+	d.parts(ctx)
 }
+
+// trash looks for removed things that should have gone for good and have not.
+func (d *doctor) trash(ctx context.Context) {
+	n, err := d.store.OverdueTrash(ctx)
+	if err == nil && n > 0 {
+		err = errors.New(i18n.T(ctx, "doctor.trash_overdue", n))
+	}
+	d.note(ctx, "trash", "", err, "doctor.trash")
+}
+
+// mostNamed is how many things of one kind that failed are named one by one.
+const mostNamed = 50
 
 func (d *doctor) failedSites(ctx context.Context) {
 	rows, err := everything(func(page int) ([]store.SiteRow, int, error) {
 		return d.store.Sites(ctx, d.scope(hosting.SitesRead), store.SiteFilter{State: hosting.Failed, Page: page, PerPage: perPage})
 	})
 	d.note(ctx, "sites", i18n.T(ctx, "doctor.failed_sites", len(rows)), err, "doctor.service", "mariadb", d.layout.Logs())
-	for _, r := range rows {
+	for _, r := range rows[:min(len(rows), mostNamed)] {
 		d.note(ctx, "site."+r.Host.String(), "", problemOf(ctx, r.Sync), "doctor.site", r.Host.String())
 	}
 }
@@ -332,7 +420,7 @@ func (d *doctor) failedDatabases(ctx context.Context) {
 		return d.store.Databases(ctx, d.scope(hosting.DatabasesRead), store.DatabaseFilter{State: hosting.Failed, Page: page, PerPage: perPage})
 	})
 	d.note(ctx, "databases", i18n.T(ctx, "doctor.failed_databases", len(rows)), err, "doctor.service", "mariadb", d.layout.Logs())
-	for _, r := range rows {
+	for _, r := range rows[:min(len(rows), mostNamed)] {
 		d.note(ctx, "database."+string(r.Name), "", problemOf(ctx, r.Sync), "doctor.database", string(r.Name))
 	}
 }

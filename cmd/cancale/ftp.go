@@ -18,19 +18,26 @@ import (
 func ftpCommand() *cobra.Command {
 	create := &cobra.Command{Use: "create LOGIN", Short: "Make an FTP login; the password is shown this once", Args: cobra.ExactArgs(1), RunE: run(createFTP)}
 	create.Flags().String("account", "", "account that the login belongs to; LOGIN alone may say it, as name@ACCOUNT")
-	create.Flags().String("site", "", "host name of the one site that it reaches; all of the account when not given")
-	create.Flags().String("path", "", "folder of the site's home that it is held in")
-	create.Flags().Bool("read-only", false, "it may fetch but not change anything")
+	update := &cobra.Command{Use: "update LOGIN", Short: "Change what an FTP login reaches and may do; its sessions end", Args: cobra.ExactArgs(1), RunE: run(updateFTP)}
+	for _, cmd := range []*cobra.Command{create, update} {
+		cmd.Flags().String("site", "", "host name of the one site that it reaches, or all")
+		cmd.Flags().String("path", "", "folder of the site's home that it is held in")
+		cmd.Flags().Bool("read-only", false, "the same as --rights read-only")
+		cmd.Flags().String("rights", "", "read-write, read-only or upload-only")
+		cmd.Flags().Bool("require-tls", false, "let it in over TLS only")
+		cmd.Flags().Int("speed-kb", 0, "KB/s each way, of all its sessions together; 0 is as the settings say")
+		cmd.Flags().Int("sessions", 0, "sessions at a time; 0 is as the settings say")
+	}
 	list := &cobra.Command{Use: "list", Short: "List the FTP logins", Args: cobra.NoArgs, RunE: run(listFTP)}
 	show := &cobra.Command{Use: "show LOGIN", Short: "Show an FTP login", Args: cobra.ExactArgs(1), RunE: run(showFTP)}
 	reset := &cobra.Command{Use: "reset-password LOGIN", Short: "Draw a new password, shown this once", Args: cobra.ExactArgs(1), RunE: run(resetFTP)}
 	enable := &cobra.Command{Use: "enable LOGIN", Short: "Let a login in again", Args: cobra.ExactArgs(1), RunE: run(enableFTP)}
 	disable := &cobra.Command{Use: "disable LOGIN", Short: "Let a login in no more, and keep it", Args: cobra.ExactArgs(1), RunE: run(disableFTP)}
-	remove := &cobra.Command{Use: "delete LOGIN", Short: "Remove an FTP login", Args: cobra.ExactArgs(1), RunE: run(deleteFTP)}
-	for _, cmd := range []*cobra.Command{list, show, reset, enable, disable, remove} {
+	remove := addPurge(&cobra.Command{Use: "delete LOGIN", Short: "Remove an FTP login; `trash restore` brings it back", Args: cobra.ExactArgs(1), RunE: run(deleteFTP)})
+	for _, cmd := range []*cobra.Command{update, list, show, reset, enable, disable, remove} {
 		cmd.Flags().String("account", "", "account that the login belongs to")
 	}
-	return noun("ftp", "FTP logins", create, list, show, reset, enable, disable, remove)
+	return noun("ftp", "FTP logins", create, list, show, update, reset, enable, disable, remove, transfersCommand(), sessionsCommand(), endCommand(), ftpKeyCommand())
 }
 
 // ftpView is an FTP login as scripts read it.
@@ -39,11 +46,16 @@ type ftpView struct {
 	Password string              `json:"password,omitempty"`
 	Host     string              `json:"host"` // of the FTP server
 	Port     int                 `json:"port"`
+	SFTPPort int                 `json:"sftp_port"`
 	Root     string              `json:"root"` // on this machine; "/" is the list of the account's sites
 	Account  hosting.AccountName `json:"account"`
 	Site     hosting.Hostname    `json:"site"`
 	Path     string              `json:"path"` // in the site's home
 	ReadOnly bool                `json:"read_only"`
+	Rights   hosting.FTPRights   `json:"rights"`
+	TLS      bool                `json:"require_tls"`
+	SpeedKB  int                 `json:"speed_kb"` // 0 is as the settings say
+	Sessions int                 `json:"sessions"` // likewise
 	Enabled  bool                `json:"enabled"`
 	Created  time.Time           `json:"created_at"`
 	LastUsed *time.Time          `json:"last_used_at"`
@@ -56,8 +68,9 @@ func (v *verb) viewFTP(l hosting.FTPLogin, account hosting.AccountName, site hos
 		root = filepath.Join(v.layout.Home(string(site.HomeToken)), string(l.Path))
 	}
 	return ftpView{
-		Login: l.Login, Host: v.host(), Port: v.status.FTPPort, Root: root, Account: account, Site: site.Host, Path: "/" + string(l.Path),
-		ReadOnly: l.ReadOnly, Enabled: !l.Disabled, Created: l.CreatedAt, LastUsed: l.LastUsedAt,
+		Login: l.Login, Host: v.host(), Port: v.status.FTPPort, SFTPPort: v.status.SFTPPort, Root: root, Account: account, Site: site.Host, Path: "/" + string(l.Path),
+		ReadOnly: l.Rights == hosting.FTPReadOnly, Rights: l.Rights, TLS: l.RequireTLS, SpeedKB: l.SpeedKB, Sessions: l.Sessions,
+		Enabled: !l.Disabled, Created: l.CreatedAt, LastUsed: l.LastUsedAt,
 	}
 }
 
@@ -73,27 +86,16 @@ func createFTP(ctx context.Context, v *verb, args []string) error {
 	if err != nil {
 		return err
 	}
-	var errs hosting.Errors
-	var spec hosting.FTPSpec
-	spec.Login, err = hosting.ParseFTPName(account.Name, args[0])
-	errs.Add(err)
-	folder, _ := v.text("path")
-	spec.Path, err = hosting.ParseFolder(folder)
-	errs.Add(err)
-	if errs.Err() != nil {
-		return errs.Err()
+	name, unfit := hosting.ParseFTPName(account.Name, args[0])
+	spec, site, err := v.ftpSpec(ctx, hosting.FTPSpec{Login: name}, store.SiteRow{})
+	if unfit != nil {
+		var errs hosting.Errors
+		errs.Add(unfit)
+		errs.Add(err)
+		return errs
 	}
-	if spec.ReadOnly, err = v.cmd.Flags().GetBool("read-only"); err != nil {
+	if err != nil {
 		return err
-	}
-	var site store.SiteRow
-	if host, given := v.text("site"); given {
-		if site, err = v.site(ctx, "site", host); err != nil {
-			return err
-		}
-		spec.Site = site.ID
-	} else if spec.Path != "" {
-		return usage("cli.flag_needs", "--path", "--site")
 	}
 	login, password, err := v.store.CreateFTPLogin(ctx, v.actor, account.ID, spec)
 	if err != nil {
@@ -102,6 +104,65 @@ func createFTP(ctx context.Context, v *verb, args []string) error {
 	view := v.viewFTP(login, account.Name, site.Site)
 	view.Password = password
 	return v.answerFTP(ctx, view)
+}
+
+// ftpSpec is what the flags ask for, on top of what was before. site is the one
+// that the login reaches then.
+func (v *verb) ftpSpec(ctx context.Context, spec hosting.FTPSpec, site store.SiteRow) (hosting.FTPSpec, store.SiteRow, error) {
+	var errs hosting.Errors
+	var err error
+	if host, given := v.text("site"); given && host == "all" {
+		spec.Site, spec.Path, site = 0, "", store.SiteRow{}
+	} else if given {
+		if site, err = v.site(ctx, "site", host); err != nil {
+			return spec, site, err
+		}
+		spec.Site = site.ID
+	}
+	if folder, given := v.text("path"); given {
+		if spec.Path, err = hosting.ParseFolder(folder); spec.Path != "" && spec.Site == 0 {
+			return spec, site, usage("cli.flag_needs", "--path", "--site")
+		}
+		errs.Add(err)
+	}
+	flags := v.cmd.Flags()
+	if only, err := flags.GetBool("read-only"); err == nil && flags.Changed("read-only") {
+		spec.Rights = hosting.FTPReadWrite
+		if only {
+			spec.Rights = hosting.FTPReadOnly
+		}
+	}
+	if rights, given := v.text("rights"); given {
+		spec.Rights, err = hosting.ParseFTPRights(strings.ReplaceAll(rights, "-", "_"))
+		errs.Add(err)
+	}
+	if required, err := flags.GetBool("require-tls"); err == nil && flags.Changed("require-tls") {
+		spec.RequireTLS = required
+	}
+	for name, at := range map[string]*int{"speed-kb": &spec.SpeedKB, "sessions": &spec.Sessions} {
+		if n, err := flags.GetInt(name); err == nil && flags.Changed(name) {
+			*at = n
+		}
+	}
+	if errs.Err() == nil {
+		errs.Add(spec.FTPTerms.Check())
+	}
+	return spec, site, errs.Err()
+}
+
+func updateFTP(ctx context.Context, v *verb, args []string) error {
+	row, err := v.ftp(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	spec, _, err := v.ftpSpec(ctx, hosting.FTPSpec{Login: row.Login, Site: row.SiteID, Path: row.Path, FTPTerms: row.FTPTerms}, store.SiteRow{})
+	if err != nil {
+		return err
+	}
+	if row.FTPLogin, err = v.store.UpdateFTPLogin(ctx, v.actor, row.ID, spec); err != nil {
+		return err
+	}
+	return v.answerFTPRow(ctx, row, "")
 }
 
 // ftp finds the login that a person typed: name@account, the account's own
@@ -160,7 +221,11 @@ func deleteFTP(ctx context.Context, v *verb, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := v.store.RemoveFTPLogin(ctx, v.actor, row.ID); err != nil {
+	remove := v.store.RemoveFTPLogin
+	if v.purges() {
+		remove = v.store.PurgeFTPLogin
+	}
+	if err := remove(ctx, v.actor, row.ID); err != nil {
 		return err
 	}
 	return v.answer(struct {
@@ -236,20 +301,49 @@ func (v *verb) answerFTP(ctx context.Context, l ftpView) error {
 			{i18n.T(ctx, "cli.password_once"), l.Password},
 			{i18n.T(ctx, "cli.server"), l.Host},
 			{i18n.T(ctx, "cli.port"), strconv.Itoa(l.Port)},
+			{"SFTP", port(l.SFTPPort)},
 			{i18n.T(ctx, "cli.account"), string(l.Account)},
 			{i18n.T(ctx, "cli.site"), l.Site.Unicode()},
 			{i18n.T(ctx, "cli.path"), l.Path},
 			{i18n.T(ctx, "cli.rights"), sayRights(ctx, l)},
+			{i18n.T(ctx, "cli.tls"), sayTLS(ctx, l)},
+			{i18n.T(ctx, "cli.speed"), saySpeed(ctx, l)},
+			{i18n.T(ctx, "cli.sessions"), saySessions(l)},
 			{i18n.T(ctx, "cli.state"), sayEnabled(ctx, l)},
 		})
 	})
 }
 
 func sayRights(ctx context.Context, l ftpView) string {
-	if l.ReadOnly {
+	switch l.Rights {
+	case hosting.FTPReadOnly:
 		return i18n.T(ctx, "cli.read_only")
+	case hosting.FTPUploadOnly:
+		return i18n.T(ctx, "cli.upload_only")
+	case hosting.FTPReadWrite:
 	}
 	return i18n.T(ctx, "cli.read_write")
+}
+
+func sayTLS(ctx context.Context, l ftpView) string {
+	if l.TLS {
+		return i18n.T(ctx, "cli.tls_required")
+	}
+	return ""
+}
+
+func saySpeed(ctx context.Context, l ftpView) string {
+	if l.SpeedKB == 0 {
+		return ""
+	}
+	return i18n.T(ctx, "cli.kb_per_second", l.SpeedKB)
+}
+
+func saySessions(l ftpView) string {
+	if l.Sessions == 0 {
+		return ""
+	}
+	return strconv.Itoa(l.Sessions)
 }
 
 func sayEnabled(ctx context.Context, l ftpView) string {

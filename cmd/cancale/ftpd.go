@@ -5,8 +5,10 @@ import (
 	"log/slog"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"cancale/ftpd"
+	"cancale/internal/ftplink"
 	"cancale/internal/jail"
 	"cancale/internal/store"
 )
@@ -14,7 +16,7 @@ import (
 func ftpdCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:    "ftpd",
-		Short:  "Serve FTP; started by up",
+		Short:  "Serve FTP and SFTP; started by up",
 		Args:   cobra.NoArgs,
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -31,7 +33,19 @@ func ftpdCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			listener, err := inheritedListener()
+			listener, err := inheritedListener(0)
+			if err != nil {
+				return err
+			}
+			implicit, err := inheritedListener(1)
+			if err != nil {
+				return err
+			}
+			sftp, err := inheritedListener(2)
+			if err != nil {
+				return err
+			}
+			keys, err := readHostKeys(l)
 			if err != nil {
 				return err
 			}
@@ -40,15 +54,25 @@ func ftpdCommand() *cobra.Command {
 				return err
 			}
 			defer st.Close()
+			panel, err := ftplink.Listen(l.FTPSocket())
+			if err != nil {
+				return err
+			}
 			switch err := jail.DropCapabilities(); {
 			case errors.Is(err, errors.ErrUnsupported):
 				slog.Warn("capabilities are kept: this program is linked with C")
 			case err != nil:
 				return err
 			}
-			return ftpd.Run(cmd.Context(), ftpd.Config{
-				Listener: listener, Store: st, Layout: l, TLS: set.TLS, Active: set.Active, Certificate: certificate.ask,
+			link := ftplink.NewServer(st)
+			group, ctx := errgroup.WithContext(cmd.Context())
+			group.Go(func() error { return link.Serve(ctx, panel) })
+			group.Go(func() error {
+				return ftpd.Run(ctx, ftpd.Config{
+					Listener: listener, Store: st, Layout: l, TLS: set.TLS, Active: set.Active, Certificate: certificate.ask, Link: link, Implicit: implicit, SFTP: sftp, HostKeys: keys,
+				})
 			})
+			return group.Wait()
 		},
 	}
 }

@@ -45,7 +45,7 @@ func newRoot() *cobra.Command {
 	root.SetVersionTemplate("cancale {{.Version}}\n")
 	root.PersistentFlags().String("data", os.Getenv("CANCALE_DATA"), "directory of a private installation (CANCALE_DATA)")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return wrongFlag(err) })
-	root.AddCommand(upCommand(), panelCommand(), agentCommand(), ftpdCommand(), enterCommand(), logsCommand())
+	root.AddCommand(upCommand(), panelCommand(), agentCommand(), ftpdCommand(), enterCommand(), logsCommand(), webCommand())
 	addVerbs(root)
 	return root
 }

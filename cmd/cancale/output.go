@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -209,11 +211,55 @@ func wantsJSON(cmd *cobra.Command) bool {
 }
 
 func writeJSON(w io.Writer, document any) error {
-	e := json.NewEncoder(w)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(document)
+	if err := e.Encode(document); err != nil {
+		return err
+	}
+	// What a terminal obeys stands in texts only, where JSON has another way to
+	// write it.
+	text := b.String()
+	if strings.ContainsFunc(text, commands) {
+		var escaped strings.Builder
+		for _, c := range text {
+			if commands(c) {
+				fmt.Fprintf(&escaped, `\u%04x`, c)
+			} else {
+				escaped.WriteRune(c)
+			}
+		}
+		text = escaped.String()
+	}
+	_, err := io.WriteString(w, text)
+	return err
 }
+
+// commands reports whether a terminal may take a character for an order, or
+// whether it changes the direction of what follows.
+func commands(c rune) bool {
+	return unicode.IsControl(c) && c != '\n' && c != '\t' || unicode.Is(unicode.Bidi_Control, c)
+}
+
+// harmless passes on what is written without what a terminal would obey: names
+// of files and texts of others are among it.
+type harmless struct{ io.Writer }
+
+func (w harmless) Write(p []byte) (int, error) {
+	_, err := w.Writer.Write(bytes.Map(func(c rune) rune {
+		if commands(c) {
+			return utf8.RuneError
+		}
+		return c
+	}, p))
+	return len(p), err
+}
+
+// cell is a value that stays in its line and in its column.
+func cell(s string) string { return hosting.Visible(s, longestCell) }
+
+const longestCell = 4 << 10
 
 // withError is a document with what went wrong after it was accepted.
 func withError(document any, r refusal) (any, error) {
@@ -235,8 +281,8 @@ func withError(document any, r refusal) (any, error) {
 func table(w io.Writer, rows [][]string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	for _, row := range rows {
-		for i, cell := range row {
-			if cell == "" {
+		for i, text := range row {
+			if row[i] = cell(text); text == "" {
 				row[i] = "–"
 			}
 		}
@@ -251,7 +297,7 @@ func sheet(w io.Writer, rows [][2]string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	for _, row := range rows {
 		if row[1] != "" {
-			fmt.Fprintf(t, "%s\t%s\n", row[0], row[1])
+			fmt.Fprintf(t, "%s\t%s\n", row[0], cell(row[1]))
 		}
 	}
 	return t.Flush()

@@ -23,7 +23,7 @@ func panelCommand() *cobra.Command {
 			if err := readSettings(panelFile(l), &set); err != nil {
 				return err
 			}
-			listener, err := inheritedListener()
+			listener, err := inheritedListener(0)
 			if err != nil {
 				return err
 			}
@@ -34,7 +34,7 @@ func panelCommand() *cobra.Command {
 			defer st.Close()
 			return panel.Run(cmd.Context(), panel.Config{
 				Listener: listener, Store: st, Secret: set.Secret, PublicURL: set.PublicURL,
-				HTTPPort: set.HTTPPort, FTPPort: set.FTPPort, FTPTLS: set.FTPTLS, Layout: l,
+				HTTPPort: set.HTTPPort, FTPPort: set.FTPPort, FTPTLS: set.FTPTLS, FTPAddress: set.FTPAddress, SFTPPort: set.SFTPPort, HostKeys: set.HostKeys, Layout: l,
 			})
 		},
 	}

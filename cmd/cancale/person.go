@@ -43,6 +43,7 @@ func personCommand() *cobra.Command {
 		create, add, list,
 		&cobra.Command{Use: "show EMAIL", Short: "Show a person", Args: cobra.ExactArgs(1), RunE: run(showPerson)},
 		&cobra.Command{Use: "invite EMAIL", Short: "Make a new link to choose a password", Args: cobra.ExactArgs(1), RunE: run(invitePerson)},
+		&cobra.Command{Use: "totp-reset EMAIL", Short: "Take the two-step verification of a person away, who has lost it", Args: cobra.ExactArgs(1), RunE: run(resetFactor)},
 		&cobra.Command{Use: "disable EMAIL", Short: "Let a person sign in no more", Args: cobra.ExactArgs(1), RunE: run(disablePerson)},
 		&cobra.Command{Use: "enable EMAIL", Short: "Let a person sign in again", Args: cobra.ExactArgs(1), RunE: run(enablePerson)},
 	)
@@ -278,6 +279,17 @@ func invitePerson(ctx context.Context, v *verb, args []string) error {
 		return err
 	}
 	return v.answerPerson(ctx, row.Email, invitation)
+}
+
+func resetFactor(ctx context.Context, v *verb, args []string) error {
+	row, err := v.person(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	if err := v.store.ResetFactor(ctx, v.actor, row.ID); err != nil {
+		return err
+	}
+	return v.answerPerson(ctx, row.Email, store.Invitation{})
 }
 
 func disablePerson(ctx context.Context, v *verb, args []string) error {

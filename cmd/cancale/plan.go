@@ -33,6 +33,7 @@ func planCommand() *cobra.Command {
 		cmd.Flags().Var(newLimit(), "databases", "how many databases, or unlimited")
 		cmd.Flags().Var(newLimit(), "ftp-logins", "how many FTP logins, or unlimited")
 		cmd.Flags().Var(newLimit(), "disk-mb", "disk space in MB, or unlimited")
+		cmd.Flags().Var(newLimit(), "database-mb", "size of one database in MB, or unlimited")
 	}
 	return noun("plan", "Sets of limits",
 		create,
@@ -84,22 +85,23 @@ func (v *verb) limit(name string, before int) int {
 
 // planView is a plan as scripts read it; -1 is unlimited.
 type planView struct {
-	Name      hosting.PlanName `json:"name"`
-	Label     string           `json:"label"`
-	Sites     int              `json:"sites"`
-	Databases int              `json:"databases"`
-	FTPLogins int              `json:"ftp_logins"`
-	DiskMB    int              `json:"disk_mb"`
-	Accounts  int              `json:"accounts"`
+	Name       hosting.PlanName `json:"name"`
+	Label      string           `json:"label"`
+	Sites      int              `json:"sites"`
+	Databases  int              `json:"databases"`
+	FTPLogins  int              `json:"ftp_logins"`
+	DiskMB     int              `json:"disk_mb"`
+	DatabaseMB int              `json:"database_mb"`
+	Accounts   int              `json:"accounts"`
 }
 
 func viewPlan(p hosting.Plan, accounts int) planView {
-	return planView{p.Name, p.Label, p.Sites, p.Databases, p.FTPLogins, p.DiskMB, accounts}
+	return planView{p.Name, p.Label, p.Sites, p.Databases, p.FTPLogins, p.DiskMB, p.DatabaseMB, accounts}
 }
 
 func createPlan(ctx context.Context, v *verb, args []string) error {
 	spec, err := v.planSpec(args[0], hosting.Plan{
-		Sites: hosting.Unlimited, Databases: hosting.Unlimited, FTPLogins: hosting.Unlimited, DiskMB: hosting.Unlimited,
+		Sites: hosting.Unlimited, Databases: hosting.Unlimited, FTPLogins: hosting.Unlimited, DiskMB: hosting.Unlimited, DatabaseMB: hosting.Unlimited,
 	})
 	if err != nil {
 		return err
@@ -138,12 +140,13 @@ func (v *verb) planSpec(typed string, before hosting.Plan) (hosting.PlanSpec, er
 		errs.Add(err)
 	}
 	spec := hosting.PlanSpec{
-		Name:      name,
-		Label:     label,
-		Sites:     v.limit("sites", before.Sites),
-		Databases: v.limit("databases", before.Databases),
-		FTPLogins: v.limit("ftp-logins", before.FTPLogins),
-		DiskMB:    v.limit("disk-mb", before.DiskMB),
+		Name:       name,
+		Label:      label,
+		Sites:      v.limit("sites", before.Sites),
+		Databases:  v.limit("databases", before.Databases),
+		FTPLogins:  v.limit("ftp-logins", before.FTPLogins),
+		DiskMB:     v.limit("disk-mb", before.DiskMB),
+		DatabaseMB: v.limit("database-mb", before.DatabaseMB),
 	}
 	if errs.Err() == nil {
 		return spec, spec.Check()
@@ -213,6 +216,7 @@ func (v *verb) answerPlan(ctx context.Context, p planView) error {
 			{i18n.T(ctx, "cli.databases"), sayLimit(ctx, p.Databases)},
 			{i18n.T(ctx, "cli.ftp_logins"), sayLimit(ctx, p.FTPLogins)},
 			{i18n.T(ctx, "cli.disk"), sayDisk(ctx, p.DiskMB)},
+			{i18n.T(ctx, "cli.database_size"), sayDisk(ctx, p.DatabaseMB)},
 			{i18n.T(ctx, "cli.accounts"), strconv.Itoa(p.Accounts)},
 		})
 	})

@@ -21,22 +21,23 @@ func siteCommand() *cobra.Command {
 	update.Flags().Bool("no-alias", false, "take all aliases away")
 	for _, cmd := range []*cobra.Command{create, update} {
 		cmd.Flags().StringArray("alias", nil, "one more host name of the site; may be repeated")
-		cmd.Flags().String("php", "", "PHP version, such as "+string(hosting.PHPVersions[0]))
+		cmd.Flags().String("php", "", "PHP version, such as "+string(hosting.DefaultPHPVersion))
 		cmd.Flags().String("document-root", "", "folder of the home that is served, such as www")
 	}
 	list := &cobra.Command{Use: "list", Short: "List the sites", Args: cobra.NoArgs, RunE: run(listSites)}
 	list.Flags().String("account", "", "only those of one account")
 	list.Flags().String("state", "", "only those in a state, such as failed")
 	list.Flags().String("search", "", "only those whose name holds a text")
-	return noun("site", "What is served",
+	return noun("site", "What is served", append(siteSettingsCommands(),
 		create, list,
 		&cobra.Command{Use: "show HOST", Short: "Show a site", Args: cobra.ExactArgs(1), RunE: run(showSite)},
 		update,
 		&cobra.Command{Use: "suspend HOST", Short: "Answer that the site is suspended, and keep its files", Args: cobra.ExactArgs(1), RunE: run(suspendSite)},
 		&cobra.Command{Use: "resume HOST", Short: "Serve a suspended site again", Args: cobra.ExactArgs(1), RunE: run(resumeSite)},
-		&cobra.Command{Use: "delete HOST", Short: "Remove a site and its files", Args: cobra.ExactArgs(1), RunE: run(deleteSite)},
+		addPurge(&cobra.Command{Use: "delete HOST", Short: "Remove a site and its files; `trash restore` brings it back", Args: cobra.ExactArgs(1), RunE: run(deleteSite)}),
 		&cobra.Command{Use: "retry HOST", Short: "Try a failed site again now", Args: cobra.ExactArgs(1), RunE: run(retrySite)},
-	)
+		siteLogsCommand(), siteStatsCommand(),
+	)...)
 }
 
 // siteView is a site as scripts read it.
@@ -155,6 +156,9 @@ func retrySite(ctx context.Context, v *verb, args []string) error {
 }
 
 func deleteSite(ctx context.Context, v *verb, args []string) error {
+	if v.purges() {
+		return v.turnSite(ctx, args[0], v.store.PurgeSite)
+	}
 	return v.turnSite(ctx, args[0], v.store.RemoveSite)
 }
 

@@ -84,7 +84,7 @@ func (v *verb) readStatus(ctx context.Context) (statusView, error) {
 	}
 	view := statusView{Status: status}
 	view.Data, view.MySQLSocket = v.layout.Root, v.layout.MariaDBSocket()
-	view.Services = list(view.Services)
+	view.Services, view.SFTPHostKeys = list(view.Services), list(view.SFTPHostKeys)
 	if !alive(view.Status) {
 		view.Ready = false
 		view.PID = 0
@@ -136,11 +136,16 @@ func (v *verb) answerStatus(ctx context.Context, s statusView) error {
 			{"HTTP", port(s.HTTPPort)},
 			{"HTTPS", port(s.HTTPSPort)},
 			{"FTP", port(s.FTPPort)},
+			{"FTPS", port(s.FTPSPort)},
+			{"SFTP", port(s.SFTPPort)},
 			{"MariaDB", s.MySQLSocket},
 			{i18n.T(ctx, "cli.data"), s.Data},
 			{i18n.T(ctx, "cli.sites"), i18n.Message(ctx, "cli.site_counts", []string{
 				strconv.Itoa(s.Sites.Live), strconv.Itoa(s.Sites.Pending), strconv.Itoa(s.Sites.Failed), strconv.Itoa(s.Sites.Suspended),
 			})},
+		}
+		for _, key := range s.SFTPHostKeys {
+			rows = append(rows, [2]string{"SFTP " + key.Type, key.Fingerprint})
 		}
 		for _, service := range s.Services {
 			state := service.State

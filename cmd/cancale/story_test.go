@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -28,8 +29,11 @@ import (
 	"cancale/internal/testenv"
 )
 
-// wordpressStory needs WordPress, which is fetched for it alone.
-const wordpressStory = "testdata/script/wordpress.txtar"
+// These stories need applications, which are fetched for them alone.
+const (
+	wordpressStory = "testdata/script/wordpress.txtar"
+	dokuwikiStory  = "testdata/script/dokuwiki.txtar"
+)
 
 // TestStories runs the scripts of testdata/script: whole stories told from
 // outside, on the binary that users run, with the daemons that it starts.
@@ -38,12 +42,17 @@ func TestStories(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tell(t, slices.DeleteFunc(all, func(file string) bool { return file == wordpressStory }), nil)
+	tell(t, slices.DeleteFunc(all, func(file string) bool { return file == wordpressStory || file == dokuwikiStory }), nil)
 }
 
 // TestWordPress puts the real WordPress on a site as a member would.
 func TestWordPress(t *testing.T) {
 	tell(t, []string{wordpressStory}, map[string]string{"WORDPRESS": testenv.WordPress(t)})
+}
+
+// TestDokuWiki puts the real DokuWiki on a site.
+func TestDokuWiki(t *testing.T) {
+	tell(t, []string{dokuwikiStory}, map[string]string{"DOKUWIKI": testenv.DokuWiki(t)})
 }
 
 func tell(t *testing.T, files []string, vars map[string]string) {
@@ -122,13 +131,13 @@ const (
 )
 
 // up starts the installation and waits until it is ready. It leaves HTTP_PORT,
-// FTP_PORT and PANEL_URL behind.
+// FTP_PORT, FTPS_PORT and PANEL_URL behind.
 func up(ts *testscript.TestScript, _ bool, args []string) {
 	s := on(ts)
 	log, err := os.OpenFile(ts.MkAbs("up.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	ts.Check(err)
 	defer log.Close()
-	ports := []string{"up", "--panel-port", "0", "--http-port", "0", "--https-port", "0", "--ftp-port", "0"}
+	ports := []string{"up", "--panel-port", "0", "--http-port", "0", "--https-port", "0", "--ftp-port", "0", "--sftp-port", "0"}
 	s.up = exec.Command(filepath.Join(filepath.SplitList(ts.Getenv("PATH"))[0], "cancale"), append(ports, args...)...)
 	s.up.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "CANCALE_DATA=" + s.data}
 	s.up.Dir = "/"
@@ -141,6 +150,8 @@ func up(ts *testscript.TestScript, _ bool, args []string) {
 	status := ready(ts)
 	ts.Setenv("HTTP_PORT", strconv.Itoa(status.HTTPPort))
 	ts.Setenv("FTP_PORT", strconv.Itoa(status.FTPPort))
+	ts.Setenv("FTPS_PORT", strconv.Itoa(status.FTPSPort))
+	ts.Setenv("SFTP_PORT", strconv.Itoa(status.SFTPPort))
 	ts.Setenv("PANEL_URL", strings.TrimSuffix(status.PanelURL, "/"))
 }
 
@@ -330,37 +341,61 @@ func match(ts *testscript.TestScript, _ bool, args []string) {
 const maxBody = 1 << 20
 
 // httpRequest asks as a browser does, whatever the name resolves to: http GET
-// URL, or http POST URL name=value… Its output is the status, the redirection
-// and the body; cookies last as long as the script.
+// URL, or http POST URL name=value… A value that begins with @ is the name of a
+// file to be sent. Its output is the status, the redirection and the body;
+// cookies last as long as the script.
 func httpRequest(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: http METHOD URL [NAME=VALUE…]")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	form := url.Values{}
-	for _, pair := range args[2:] {
-		name, value, _ := strings.Cut(pair, "=")
-		form.Add(name, value)
-	}
-	req, err := http.NewRequestWithContext(ctx, args[0], args[1], strings.NewReader(form.Encode()))
+	body, kind := fillIn(ts, args[2:])
+	req, err := http.NewRequestWithContext(ctx, args[0], args[1], body)
 	ts.Check(err)
 	if args[0] == http.MethodPost {
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Content-Type", kind)
 		req.Header.Set("Origin", req.URL.Scheme+"://"+req.URL.Host)
 		req.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
 	answer, err := on(ts).browser().Do(req)
 	ts.Check(err)
 	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxBody))
+	page, err := io.ReadAll(io.LimitReader(answer.Body, maxBody))
 	ts.Check(err)
 	fmt.Fprintln(ts.Stdout(), answer.StatusCode)
 	if to := answer.Header.Get("Location"); to != "" {
 		fmt.Fprintln(ts.Stdout(), "Location: "+to)
 	}
-	_, err = ts.Stdout().Write(body)
+	_, err = ts.Stdout().Write(page)
 	ts.Check(err)
+}
+
+// fillIn is a form as a browser sends it, and its content type.
+func fillIn(ts *testscript.TestScript, pairs []string) (*strings.Reader, string) {
+	form := url.Values{}
+	var text strings.Builder
+	parts := multipart.NewWriter(&text)
+	files := false
+	for _, pair := range pairs {
+		name, value, _ := strings.Cut(pair, "=")
+		file, isFile := strings.CutPrefix(value, "@")
+		if !isFile {
+			form.Add(name, value)
+			ts.Check(parts.WriteField(name, value))
+			continue
+		}
+		files = true
+		part, err := parts.CreateFormFile(name, filepath.Base(file))
+		ts.Check(err)
+		_, err = io.WriteString(part, ts.ReadFile(file))
+		ts.Check(err)
+	}
+	ts.Check(parts.Close())
+	if files {
+		return strings.NewReader(text.String()), parts.FormDataContentType()
+	}
+	return strings.NewReader(form.Encode()), "application/x-www-form-urlencoded"
 }
 
 // browser reaches every name on this machine and follows no redirection.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -109,7 +110,12 @@ func asSeenOutside(err error, outside string) error {
 	if _, ok := errors.AsType[*hosting.Error](err); ok || err == nil {
 		return err
 	}
-	return errors.New(strings.ReplaceAll(err.Error(), config.Mount+"/", outside+"/"))
+	return errors.New(asOutside(err.Error(), outside))
+}
+
+// asOutside names paths as the rest of the machine knows them.
+func asOutside(text, outside string) string {
+	return strings.ReplaceAll(text, config.Mount+"/", outside+"/")
 }
 
 // privateInstallation is a private installation while it runs.
@@ -118,6 +124,7 @@ type privateInstallation struct {
 	outside       string // the data directory as everybody else sees it
 	ports         ports
 	ftp           ftpPolicy
+	hostKeys      []config.HostKey
 	out           io.Writer
 
 	instance string
@@ -184,6 +191,14 @@ func (u *privateInstallation) run(ctx context.Context) error {
 	if err := u.announce(ctx); err != nil {
 		return err
 	}
+	watched := make(chan struct{})
+	defer func() { <-watched }()
+	go func() {
+		defer close(watched)
+		if err := u.watchHealth(ctx); err != nil {
+			slog.ErrorContext(ctx, "the installation does not look at itself", slog.Any("cause", err))
+		}
+	}()
 	slog.InfoContext(ctx, "ready", slog.Duration("after", time.Since(began).Round(time.Millisecond)))
 	<-ctx.Done()
 	slog.Info("stopping")
@@ -229,6 +244,7 @@ const (
 	databaseName = "cancale"
 	appUser      = "cancale"
 	agentUser    = "cancale_agent"
+	ftpUser      = "cancale_ftp"
 	nodeName     = "main"
 )
 
@@ -245,6 +261,7 @@ func (u *privateInstallation) startDatabase(ctx context.Context) error {
 		Socket: u.MariaDBSocket(), Database: databaseName,
 		AppUser: appUser, AppPassword: u.secrets.App,
 		AgentUser: agentUser, AgentPassword: u.secrets.Agent,
+		FTPUser: ftpUser, FTPPassword: u.secrets.FTP,
 	}); err != nil {
 		return err
 	}
@@ -252,8 +269,14 @@ func (u *privateInstallation) startDatabase(ctx context.Context) error {
 }
 
 // How long each daemon may take to end; together with PHP and MariaDB it is
-// less than ten seconds.
+// less than ten seconds. The FTP service has the time for transfers besides,
+// which the settings say and which it keeps itself.
 const daemonGrace = 3 * time.Second
+
+// wedgedAfter is how long a service that members and visitors use may be silent
+// before it is ended and started again. MariaDB is given all the time that it
+// takes: it may be busy with what nobody should interrupt.
+const wedgedAfter = 2 * time.Minute
 
 // daemonEnv is the environment of every daemon: what it needs to find programs
 // and time zones, and nothing of whoever started the installation.
@@ -273,11 +296,22 @@ func (u *privateInstallation) daemons(l *listeners) []supervise.Service {
 			UID: uid, Files: files, Log: u.In("log", name+".log"), Grace: daemonGrace,
 		}
 	}
-	panel, ftpd, agent := own("panel", config.PanelUID, l.panel), own("ftpd", 0, l.ftp), own("agent", 0)
+	panel, ftpd, agent := own("panel", config.PanelUID, l.panel), own("ftpd", 0, l.ftp, l.ftps, l.sftp), own("agent", 0)
+	panel.Wedged, ftpd.Wedged = wedgedAfter, wedgedAfter
+	ftpd.Grace += hosting.LongestFTPStop * time.Second
 	panel.Probe = func(ctx context.Context, _ int) error {
 		return answersHTTP(ctx, u.ports.local(u.ports.panel)+"/healthz", "")
 	}
-	ftpd.Probe = func(ctx context.Context, _ int) error { return greetsFTP(ctx, u.ports.dial(u.ports.ftp)) }
+	ftpd.Probe = func(ctx context.Context, _ int) error {
+		if err := greetsFTP(ctx, u.ports.dial(u.ports.ftp)); err != nil {
+			return err
+		}
+		_, err := greetSSH(ctx, u.ports.dial(u.ports.sftp))
+		if errors.Is(err, io.EOF) {
+			return nil // it refuses us, as greetsFTP says
+		}
+		return err
+	}
 	agent.Probe = func(_ context.Context, pid int) error { return namesPID(u.AgentReady(), pid) }
 	return []supervise.Service{agent, ftpd, panel}
 }
@@ -285,12 +319,12 @@ func (u *privateInstallation) daemons(l *listeners) []supervise.Service {
 func (u *privateInstallation) apacheService(l *listeners) supervise.Service {
 	server := apache.New(host.New(u.Layout, nil), u.apacheConfig())
 	return supervise.Service{
-		Name: "apache", Path: server.Program(), Args: server.Arguments(), Env: apache.Environment(),
-		Log: u.In("log", "apache.log"), Grace: daemonGrace,
+		Name: "apache", Path: supervise.Executable, Args: []string{"--data", u.Root, "web"}, Env: apache.Environment(),
+		Log: u.In("log", "apache.log"), Grace: daemonGrace, Wedged: wedgedAfter,
 		Before: func(ctx context.Context) error {
 			l.releaseWeb()
 			// The pid of a killed Apache may be another process's by now.
-			if err := os.Remove(u.In("run", "apache2.pid")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := os.Remove(filepath.Join(u.ApacheRun(), "apache2.pid")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 			return server.Boot(ctx)
@@ -337,7 +371,7 @@ func (u *privateInstallation) writeStatus() {
 	outside := config.Layout{Root: u.outside}
 	s := config.Status{
 		Ready: u.ready.Load(), PID: os.Getpid(), PanelURL: u.ports.url(),
-		HTTPPort: u.ports.http, HTTPSPort: u.ports.https, FTPPort: u.ports.ftp,
+		HTTPPort: u.ports.http, HTTPSPort: u.ports.https, FTPPort: u.ports.ftp, FTPSPort: u.ports.ftps, SFTPPort: u.ports.sftp, SFTPHostKeys: u.hostKeys,
 		MySQLSocket: outside.MariaDBSocket(), Data: outside.Root, Services: u.sup.Services(),
 	}
 	for _, svc := range s.Services {

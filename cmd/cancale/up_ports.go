@@ -22,8 +22,10 @@ import (
 
 // ports are where an installation is reached.
 type ports struct {
-	bind                    netip.Addr
-	panel, http, https, ftp int
+	bind                                netip.Addr
+	panel, http, https, ftp, ftps, sftp int
+
+	yielding map[string]bool // flags that nobody gave, whose port may be another when it is taken
 }
 
 // portFlags are the ports in the order in which they are opened, with their
@@ -38,6 +40,16 @@ var portFlags = []struct {
 	{"http-port", 8080, "members' sites", func(p *ports) *int { return &p.http }},
 	{"https-port", 8443, "members' sites, encrypted", func(p *ports) *int { return &p.https }},
 	{"ftp-port", 2121, "FTP", func(p *ports) *int { return &p.ftp }},
+	{"ftps-port", 2990, "FTP that begins with TLS", func(p *ports) *int { return &p.ftps }},
+	{"sftp-port", 2222, "SFTP", func(p *ports) *int { return &p.sftp }},
+}
+
+// companions are ports that came later than those beside which they stand:
+// whoever does not name them gets any free one when the usual one is taken, and
+// when the main one may be any.
+var companions = map[string]func(*ports) int{
+	"ftps-port": func(p *ports) int { return p.ftp },
+	"sftp-port": func(p *ports) int { return p.ftp },
 }
 
 func portVariable(flag string) string {
@@ -52,7 +64,7 @@ func addPortFlags(cmd *cobra.Command) {
 
 // readPorts reads the flags and, for those that are not given, the environment.
 func readPorts(cmd *cobra.Command) (ports, error) {
-	p := ports{bind: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+	p := ports{bind: netip.AddrFrom4([4]byte{127, 0, 0, 1}), yielding: map[string]bool{}}
 	if text := os.Getenv("CANCALE_BIND"); text != "" {
 		var err error
 		if p.bind, err = netip.ParseAddr(text); err != nil {
@@ -65,6 +77,12 @@ func readPorts(cmd *cobra.Command) (ports, error) {
 			return p, err
 		}
 		name := "--" + f.name
+		if main := companions[f.name]; main != nil && !cmd.Flags().Changed(f.name) && os.Getenv(portVariable(f.name)) == "" {
+			p.yielding[f.name] = true
+			if main(&p) == 0 {
+				text = "0"
+			}
+		}
 		if value := os.Getenv(portVariable(f.name)); value != "" && !cmd.Flags().Changed(f.name) {
 			text, name = value, portVariable(f.name)
 		}
@@ -77,12 +95,12 @@ func readPorts(cmd *cobra.Command) (ports, error) {
 	return p, nil
 }
 
-// listeners are the open ports of an installation: the panel's and FTP's are
+// listeners are the open ports of an installation: the panel's, FTP's and SFTP's are
 // inherited by each daemon that is started for them, so that one that dies
 // loses no caller; Apache opens its own, which are only held until then.
 type listeners struct {
-	panel, ftp *os.File
-	web        []net.Listener
+	panel, ftp, ftps, sftp *os.File
+	web                    []net.Listener
 }
 
 // open opens every port, and notes the numbers of those that could be any.
@@ -90,7 +108,10 @@ func (p *ports) open(ctx context.Context) (*listeners, error) {
 	l := &listeners{}
 	for _, f := range portFlags {
 		number := f.of(p)
-		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(p.bind.String(), strconv.Itoa(*number)))
+		listener, err := p.listen(ctx, *number)
+		if errors.Is(err, syscall.EADDRINUSE) && p.yielding[f.name] {
+			listener, err = p.listen(ctx, 0)
+		}
 		if err != nil {
 			l.close()
 			return nil, p.refuse(err, f.name, *number)
@@ -104,6 +125,12 @@ func (p *ports) open(ctx context.Context) (*listeners, error) {
 		case "ftp-port":
 			l.ftp, err = tcp.File()
 			err = errors.Join(err, tcp.Close())
+		case "ftps-port":
+			l.ftps, err = tcp.File()
+			err = errors.Join(err, tcp.Close())
+		case "sftp-port":
+			l.sftp, err = tcp.File()
+			err = errors.Join(err, tcp.Close())
 		default:
 			l.web = append(l.web, tcp)
 		}
@@ -113,6 +140,10 @@ func (p *ports) open(ctx context.Context) (*listeners, error) {
 		}
 	}
 	return l, nil
+}
+
+func (p *ports) listen(ctx context.Context, number int) (net.Listener, error) {
+	return new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(p.bind.String(), strconv.Itoa(number)))
 }
 
 // refuse says in one line why a port cannot be opened.
@@ -136,7 +167,7 @@ func (l *listeners) releaseWeb() {
 
 func (l *listeners) close() {
 	l.releaseWeb()
-	for _, f := range []*os.File{l.panel, l.ftp} {
+	for _, f := range []*os.File{l.panel, l.ftp, l.ftps, l.sftp} {
 		if f != nil {
 			_ = f.Close()
 		}
@@ -200,7 +231,10 @@ func answersHTTP(ctx context.Context, at, name string) error {
 	return err
 }
 
-// greetsFTP is nil when the server at address takes logins.
+// greetsFTP is nil when the server at address answers. It may refuse us: whoever
+// shares this machine's own address, a site's PHP among them, can have that
+// address banned or use up its connections, and must not have the service
+// restarted with it.
 func greetsFTP(ctx context.Context, address string) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -216,7 +250,7 @@ func greetsFTP(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	if !strings.HasPrefix(line, "220") {
+	if !strings.HasPrefix(line, "220") && !strings.HasPrefix(line, "421") {
 		return errors.New(strings.TrimSpace(line))
 	}
 	return nil

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,8 +18,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"cancale/ftpd"
+	"cancale/internal/adminer"
 	"cancale/internal/config"
 	"cancale/internal/driver/apache"
+	"cancale/internal/ftplink"
 	"cancale/internal/hosting"
 	"cancale/internal/store"
 )
@@ -70,7 +74,7 @@ func takeLock(path, data string) (*os.File, error) {
 // prepare makes sure that the machine and the directory can carry an
 // installation, and makes what belongs to every one. It may be run at any time.
 func (u *privateInstallation) prepare() error {
-	for _, step := range []func() error{u.checkPrograms, u.checkDisk, u.markVersion, u.makeDirectories, u.readSecrets, u.makeCertificate} {
+	for _, step := range []func() error{u.checkPrograms, u.checkDisk, u.markVersion, u.makeDirectories, u.readSecrets, u.makeCertificate, u.makeHostKeys} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -90,7 +94,9 @@ func (u *privateInstallation) makeCertificate() error {
 var programs = []struct{ path, pkg string }{
 	{"/usr/sbin/apache2", "apache2-bin"},
 	{"/usr/sbin/mariadbd", "mariadb-server-core"},
-	{"/usr/sbin/php-fpm" + string(hosting.PHPVersions[0]), "php" + string(hosting.PHPVersions[0]) + "-fpm"},
+	{"/usr/bin/mariadb-dump", "mariadb-client"},
+	{adminer.Program, "adminer"},
+	{"/usr/sbin/php-fpm" + string(hosting.DefaultPHPVersion), "php" + string(hosting.DefaultPHPVersion) + "-fpm"},
 }
 
 func (u *privateInstallation) checkPrograms() error {
@@ -191,27 +197,31 @@ func (u *privateInstallation) makeDirectories() error {
 	for _, d := range []struct {
 		path string
 		mode fs.FileMode
+		gid  int
 	}{
-		{u.Root, 0o711},
-		{u.Etc(), 0o711},
-		{u.Run(), 0o711},
-		{u.Homes(), 0o711},
-		{u.Sockets(), 0o711},
-		{u.Apache(), 0o700},
-		{u.Pages(), 0o755},
-		{u.PHP(), 0o700},
-		{u.Sandbox(), 0o700},
-		{u.Logs(), 0o700},
+		{u.Root, 0o711, 0},
+		{u.Etc(), 0o711, 0},
+		{u.Run(), 0o711, 0},
+		{u.Homes(), 0o711, 0},
+		{u.Sockets(), 0o711, 0},
+		{u.Apache(), 0o700, 0},
+		{u.Pages(), 0o711, 0},
+		{u.PHP(), 0o700, 0},
+		{u.Sandbox(), 0o700, 0},
+		{u.Logs(), 0o710, config.PanelUID},
 	} {
 		if err := os.Mkdir(d.path, d.mode); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		if err := os.Chown(d.path, 0, 0); err != nil {
+		if err := os.Chown(d.path, 0, d.gid); err != nil {
 			return err
 		}
 		if err := os.Chmod(d.path, d.mode); err != nil {
 			return err
 		}
+	}
+	if err := ftplink.MakeDir(u.FTPSocket()); err != nil {
+		return err
 	}
 	for _, stale := range []string{u.Status(), u.AgentReady()} {
 		if err := os.Remove(stale); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -223,9 +233,18 @@ func (u *privateInstallation) makeDirectories() error {
 
 // secrets are made once for an installation.
 type secrets struct {
-	App   string `json:"app_password"`   // MariaDB, as the panel, the FTP daemon and the command line
+	App   string `json:"app_password"`   // MariaDB, as the panel and the command line
 	Agent string `json:"agent_password"` // MariaDB, as the agent
+	FTP   string `json:"ftp_password"`   // MariaDB, as the FTP daemon
 	Panel []byte `json:"panel_secret"`   // signs the panel's forms
+}
+
+// forFTP is a secret of the FTP daemon's own, the same at each start: it opens
+// nothing that the panel has sealed.
+func (s secrets) forFTP() []byte {
+	mac := hmac.New(sha256.New, s.Panel)
+	_, _ = mac.Write([]byte("cancale ftpd")) // never fails
+	return mac.Sum(nil)
 }
 
 const panelSecretBytes = 32
@@ -244,6 +263,9 @@ func (u *privateInstallation) readSecrets() error {
 	default:
 		u.secrets = secrets{App: rand.Text(), Agent: rand.Text(), Panel: make([]byte, panelSecretBytes)}
 		_, _ = rand.Read(u.secrets.Panel) // never fails
+	}
+	if u.secrets.FTP == "" { // new, or from before the FTP daemon had a user of its own
+		u.secrets.FTP = rand.Text()
 		if err := writeJSONFile(u.Secrets(), u.secrets, 0o600, 0); err != nil {
 			return err
 		}
@@ -260,12 +282,15 @@ func (u *privateInstallation) readSecrets() error {
 // What each daemon is told, in a file of its own.
 type (
 	panelSettings struct {
-		Store     store.Config `json:"store"`
-		Secret    []byte       `json:"secret"`
-		PublicURL string       `json:"public_url"`
-		HTTPPort  int          `json:"http_port"`
-		FTPPort   int          `json:"ftp_port"`
-		FTPTLS    bool         `json:"ftp_tls"`
+		Store      store.Config     `json:"store"`
+		Secret     []byte           `json:"secret"`
+		PublicURL  string           `json:"public_url"`
+		HTTPPort   int              `json:"http_port"`
+		FTPPort    int              `json:"ftp_port"`
+		FTPTLS     bool             `json:"ftp_tls"`
+		FTPAddress string           `json:"ftp_address"` // on this machine
+		SFTPPort   int              `json:"sftp_port"`
+		HostKeys   []config.HostKey `json:"host_keys"`
 	}
 	agentSettings struct {
 		Store  store.Config  `json:"store"`
@@ -292,11 +317,14 @@ func (u *privateInstallation) storeConfig(user, password string) store.Config {
 // writeSettings writes what the daemons and the command line read.
 func (u *privateInstallation) writeSettings() error {
 	app := u.storeConfig(appUser, u.secrets.App)
+	app.Seal = u.secrets.Panel
 	agent := u.storeConfig(agentUser, u.secrets.Agent)
+	ftp := u.storeConfig(ftpUser, u.secrets.FTP)
+	ftp.Seal = u.secrets.forFTP()
 	return errors.Join(
-		writeJSONFile(panelFile(u.Layout), panelSettings{app, u.secrets.Panel, u.ports.url(), u.ports.http, u.ports.ftp, u.ftp.TLS != ftpd.TLSOff}, 0o640, config.PanelUID),
+		writeJSONFile(panelFile(u.Layout), panelSettings{app, u.secrets.Panel, u.ports.url(), u.ports.http, u.ports.ftp, u.ftp.TLS != ftpd.TLSOff, u.ports.dial(u.ports.ftp), u.ports.sftp, u.hostKeys}, 0o640, config.PanelUID),
 		writeJSONFile(agentFile(u.Layout), agentSettings{agent, nodeName, u.apacheConfig()}, 0o600, 0),
-		writeJSONFile(ftpdFile(u.Layout), ftpdSettings{app, u.ftp}, 0o600, 0),
+		writeJSONFile(ftpdFile(u.Layout), ftpdSettings{ftp, u.ftp}, 0o600, 0),
 		writeJSONFile(u.In("etc", "cli.json"), app, 0o600, 0),
 	)
 }

@@ -48,7 +48,7 @@ func cancaleUp(t *testing.T, data string, args ...string) *running {
 	}
 	r := &running{t: t, layout: config.Layout{Root: data}, done: make(chan struct{})}
 	r.cmd = exec.Command("/proc/self/exe")
-	r.cmd.Args = append([]string{"cancale", "--data", data, "up", "--panel-port", "0", "--http-port", "0", "--https-port", "0", "--ftp-port", "0"}, args...)
+	r.cmd.Args = append([]string{"cancale", "--data", data, "up", "--panel-port", "0", "--http-port", "0", "--https-port", "0", "--ftp-port", "0", "--sftp-port", "0"}, args...)
 	r.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LANG=C", "SECRET_OF_THE_CALLER=1"}
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	r.cmd.Stderr = &r.stderr
@@ -224,7 +224,7 @@ func TestUp(t *testing.T) {
 
 	t.Run("the data directory is what the isolation model says", func(t *testing.T) {
 		for path, mode := range map[string]os.FileMode{
-			"": 0o711, "etc": 0o711, "run": 0o711, "t": 0o711, "f": 0o711, "apache": 0o700, "php": 0o700, "sandbox": 0o700, "log": 0o700,
+			"": 0o711, "etc": 0o711, "run": 0o711, "t": 0o711, "f": 0o711, "apache": 0o700, "php": 0o700, "sandbox": 0o700, "log": 0o710,
 			"mariadb": 0o700, "mariadb-files": 0o700, "etc/secrets.json": 0o600, "etc/instance": 0o600,
 			"etc/agent.json": 0o600, "etc/ftpd.json": 0o600, "etc/cli.json": 0o600, "etc/panel.json": 0o640,
 			"run/supervisor.sock": 0o600,

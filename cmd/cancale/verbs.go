@@ -35,7 +35,7 @@ func addVerbs(root *cobra.Command) {
 	root.AddCommand(
 		statusCommand(), doctorCommand(),
 		personCommand(), planCommand(), accountCommand(),
-		siteCommand(), databaseCommand(), ftpCommand(), auditCommand(),
+		siteCommand(), taskCommand(), databaseCommand(), ftpCommand(), settingsCommand(), auditCommand(), banCommand(), binCommand(), trashCommand(),
 	)
 	refuseAsUsage(root)
 	root.SetArgs(joinWait(os.Args[1:]))
@@ -237,7 +237,7 @@ func (v *verb) answer(document any, text func(w io.Writer) error) error {
 	if v.json {
 		return writeJSON(v.out, document)
 	}
-	return text(v.out)
+	return text(harmless{v.out})
 }
 
 // answerApplied is answer for a thing that the machine has followed, or not

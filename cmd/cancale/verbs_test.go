@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
@@ -76,6 +78,33 @@ func TestWhatFlagsDoNotTakeIsSaidInBothLanguages(t *testing.T) {
 func TestOneLine(t *testing.T) {
 	if got, want := oneLine(" a\n\tb \x1b[31m\u009bc\u0085d\u2028e\u00a0: f"), "a b [31m c d e\u00a0: f"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// Names of files and texts of others give no orders to the terminal that shows
+// them, and begin no line and no column of their own.
+func TestOutputGivesTheTerminalNoOrders(t *testing.T) {
+	const bad = "a\x1b]0;owned\x07\x1b[2J\nroot\tok\u009b31m\u202egnp\x7f\u2066\xff"
+	var text, doc strings.Builder
+	out := harmless{&text}
+	if err := errors.Join(
+		table(out, [][]string{{"who", "what"}, {bad, "x"}}), sheet(out, [][2]string{{"name", bad}}),
+		func() error { _, err := fmt.Fprintln(out, strings.ReplaceAll(bad, "\n", "")); return err }(),
+		writeJSON(&doc, map[string]string{"name": bad}),
+	); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(text.String(), "\n"); n != 4 {
+		t.Errorf("%d lines: %q", n, text.String())
+	}
+	for _, said := range []string{strings.ReplaceAll(text.String(), "\n", ""), strings.ReplaceAll(doc.String(), "\n", "")} {
+		if !utf8.ValidString(said) || strings.ContainsFunc(said, func(c rune) bool { return c != '\t' && (unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c)) }) {
+			t.Errorf("%q", said)
+		}
+	}
+	var back map[string]string
+	if err := json.Unmarshal([]byte(doc.String()), &back); err != nil || back["name"] != strings.ToValidUTF8(bad, "\uFFFD") {
+		t.Errorf("%v: %q", err, back)
 	}
 }
 

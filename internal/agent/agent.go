@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -50,6 +51,9 @@ const (
 	poll       = time.Second // wake-ups can be lost
 	claimLimit = 1000
 
+	// longestRetry is how long what could not even be written down is left alone.
+	longestRetry = 30 * time.Second
+
 	// maxClaimWait is how long a store that does not answer is left alone.
 	maxClaimWait = 10 * time.Second
 )
@@ -69,6 +73,9 @@ func Run(ctx context.Context, cfg Config) error {
 	if err := a.prepare(); err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
+	if err := a.tellPHP(ctx); err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
 	wake, err := listen(cfg.Layout.AgentSocket())
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
@@ -79,11 +86,43 @@ func Run(ctx context.Context, cfg Config) error {
 	defer cancel()
 	var all sync.WaitGroup
 	all.Go(func() { a.loop.Run(ctx) })
-	all.Go(func() { a.claim(ctx, wake.calls(ctx)) })
+	calls := wake.calls(ctx)
+	for part, work := range map[string]func(context.Context){
+		"claims":            func(ctx context.Context) { a.claim(ctx, calls) },
+		"tasks":             a.newScheduler().run,
+		"disk":              a.measure,
+		"database sizes":    a.measureDatabases,
+		"visits":            a.followVisits,
+		"samples":           a.sample,
+		"logger":            a.web.FollowLogger,
+		"database contents": a.content,
+	} {
+		all.Go(func() { keep(ctx, part, work) })
+	}
 	slog.InfoContext(ctx, "agent at work", slog.String("root", cfg.Layout.Root))
 	all.Wait()
 	a.foreign.Wait()
 	return nil
+}
+
+// keep has a part of the agent work until ctx ends. When it panics, it begins
+// anew after a while, and the other parts notice nothing.
+func keep(ctx context.Context, part string, work func(context.Context)) {
+	for failures := 1; ctx.Err() == nil; failures++ {
+		err := reconcile.Protect(func() error {
+			work(ctx)
+			return nil
+		})
+		if err == nil {
+			return
+		}
+		wait := min(reconcile.Backoff(failures), maxClaimWait)
+		slog.ErrorContext(ctx, "a part of the agent begins anew", append(stackOf(err), slog.String("part", part), slog.Any("cause", err), slog.Duration("again", wait))...)
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
 }
 
 // agent holds one driver for each real thing.
@@ -93,8 +132,10 @@ type agent struct {
 	sites     []siteDriver // in the order in which a site is made
 	web       *apache.Driver
 	databases *mariadb.Driver
+	schemas   databaseDriver // databases, as far as one is made and removed
 	loop      *reconcile.Loop[hosting.Key]
 	listed    listed
+	signIns   locks // one at a time changes who may sign in to a database
 	foreign   sync.WaitGroup
 }
 
@@ -102,6 +143,19 @@ type agent struct {
 type siteDriver interface {
 	Ensure(ctx context.Context, site hosting.Site) error
 	Remove(ctx context.Context, site hosting.Site) error
+}
+
+// databaseDriver makes a database.
+type databaseDriver interface {
+	Ensure(ctx context.Context, db hosting.Database) error
+	Remove(ctx context.Context, db hosting.Database) error
+	Discard(ctx context.Context, db hosting.Database) error
+}
+
+// keeper is a siteDriver whose part of a site is its members' own, and comes
+// back when a removed site does. The parts of the others are made anew.
+type keeper interface {
+	Discard(ctx context.Context, site hosting.Site) error
 }
 
 func newAgent(cfg Config) (*agent, error) {
@@ -112,13 +166,13 @@ func newAgent(cfg Config) (*agent, error) {
 	}
 	web := apache.New(h, cfg.Apache)
 	a := &agent{
-		cfg: cfg, host: h, databases: databases, web: web,
-		sites: []siteDriver{unixacct.New(h, cfg.Apache.PanelURL), phpfpm.New(h), web},
+		cfg: cfg, host: h, databases: databases, schemas: databases, web: web,
+		sites: []siteDriver{unixacct.New(h, cfg.Apache.PanelURL), phpfpm.New(h, cfg.Apache.Address()), web},
 	}
 	ready := sync.OnceFunc(a.ready)
 	a.loop = reconcile.New(reconcile.Config[hosting.Key]{
 		Workers: workers, Background: background,
-		Do: a.reconcile, List: a.list, Every: resync,
+		Do: a.reconcile, Longest: longestRetry, List: a.list, Every: resync,
 		Listed: func(int) { ready() }, Failed: a.postponed,
 	})
 	return a, nil
@@ -134,12 +188,21 @@ func (a *agent) prepare() error {
 	for _, d := range []struct {
 		path string
 		mode fs.FileMode
-	}{{l.Homes(), 0o711}, {l.Sockets(), 0o711}, {l.PHP(), 0o700}, {l.Sandbox(), 0o700}} {
+	}{{l.Homes(), 0o711}, {l.Bins(), 0o711}, {l.Trash(), 0o700}, {l.Sockets(), 0o711}, {l.PHP(), 0o700}, {l.Sandbox(), 0o700}} {
 		if _, err := a.host.EnsureDir(d.path, d.mode, 0, 0); err != nil {
 			return err
 		}
 	}
 	return errors.Join(a.host.Sweep(l.Sandbox()), a.web.Sweep())
+}
+
+// tellPHP notes which versions of PHP the machine has, for people to choose from.
+func (a *agent) tellPHP(ctx context.Context) error {
+	versions, err := phpfpm.Installed()
+	if err != nil || slices.Equal(versions, a.cfg.Store.Node().PHP) {
+		return err
+	}
+	return a.cfg.Store.ServesPHP(ctx, versions)
 }
 
 // lock is held as long as the file is open.
@@ -177,25 +240,12 @@ func (a *agent) list(ctx context.Context) ([]hosting.Key, error) {
 		keys = append(keys, databaseKey(d.ID))
 	}
 	a.foreign.Go(func() {
-		if err := a.removeForeign(ctx, ours); err != nil && ctx.Err() == nil {
+		err := reconcile.Protect(func() error { return a.removeForeign(ctx, ours) })
+		if err != nil && ctx.Err() == nil {
 			slog.ErrorContext(ctx, "what no site asks for is still served", slog.Any("cause", err))
 		}
 	})
 	return keys, nil
-}
-
-// removeForeign takes off the web what the store knows nothing of, such as a
-// site that was removed while an older disk was in its place. Files of members
-// are never removed but with their site.
-func (a *agent) removeForeign(ctx context.Context, ours map[hosting.SiteID]bool) error {
-	return a.web.RemoveForeign(ctx, func(id hosting.SiteID) bool {
-		if ours[id] {
-			return true
-		}
-		// It may be newer than the list.
-		_, err := a.cfg.Store.Site(ctx, id)
-		return !gone(err)
-	})
 }
 
 // ready tells the supervisor that all there is has been queued.
@@ -211,8 +261,8 @@ func (a *agent) postponed(key hosting.Key, err error, again time.Duration) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
-	slog.Error("postponed", slog.String("resource", string(key.Resource)), slog.Uint64("id", key.ID),
-		slog.Any("cause", err), slog.Duration("again", again))
+	slog.Error("postponed", append(stackOf(err), slog.String("resource", string(key.Resource)), slog.Uint64("id", key.ID),
+		slog.Any("cause", err), slog.Duration("again", again))...)
 }
 
 // claim takes up what is due at each call, and once in a while without one.

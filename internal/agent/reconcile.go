@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
+	"syscall"
 	"time"
 
+	"cancale/internal/host"
 	"cancale/internal/hosting"
 	"cancale/internal/reconcile"
 )
@@ -38,6 +41,7 @@ func (a *agent) site(ctx context.Context, key hosting.Key) error {
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
+	ctx, repairs := host.CollectRepairs(ctx)
 	state := hosting.Live
 	switch {
 	case site.Sync.Removing:
@@ -49,7 +53,7 @@ func (a *agent) site(ctx context.Context, key hosting.Key) error {
 	default:
 		err = a.ensureSite(ctx, site)
 	}
-	return a.settle(ctx, key, site.Sync, state, err)
+	return errors.Join(a.settle(ctx, key, site.Sync, state, err), a.repaired(ctx, key, site.AccountID, site.Host.String(), repairs))
 }
 
 func (a *agent) ensureSite(ctx context.Context, site hosting.Site) error {
@@ -61,10 +65,15 @@ func (a *agent) ensureSite(ctx context.Context, site hosting.Site) error {
 	return nil
 }
 
-// removeSite takes a site away from those who would use it before what they use.
+// removeSite takes a site away from those who would use it before what they
+// use. What is its members' own is destroyed only when it is not kept.
 func (a *agent) removeSite(ctx context.Context, site hosting.Site) error {
 	for _, d := range slices.Backward(a.sites) {
-		if err := reconcile.Protect(func() error { return d.Remove(ctx, site) }); err != nil {
+		do := d.Remove
+		if k, ok := d.(keeper); ok && site.Trash.Kept() {
+			do = k.Discard
+		}
+		if err := reconcile.Protect(func() error { return do(ctx, site) }); err != nil {
 			return err
 		}
 	}
@@ -72,6 +81,7 @@ func (a *agent) removeSite(ctx context.Context, site hosting.Site) error {
 }
 
 func (a *agent) database(ctx context.Context, key hosting.Key) error {
+	defer a.signIns.lock(key.ID)()
 	db, known := a.listed.database(hosting.DatabaseID(key.ID))
 	var err error
 	if !known {
@@ -83,15 +93,32 @@ func (a *agent) database(ctx context.Context, key hosting.Key) error {
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
-	do, state := a.databases.Ensure, hosting.Live
+	ctx, repairs := host.CollectRepairs(ctx)
+	do, state := a.schemas.Ensure, hosting.Live
 	switch {
+	case db.Sync.Removing && db.Trash.Kept():
+		do, state = a.schemas.Discard, hosting.Removed
 	case db.Sync.Removing:
-		do, state = a.databases.Remove, hosting.Removed
+		do, state = a.schemas.Remove, hosting.Removed
 	case db.AccountSuspended:
 		state = hosting.Suspended
 	}
 	err = reconcile.Protect(func() error { return do(ctx, db) })
-	return a.settle(ctx, key, db.Sync, state, err)
+	return errors.Join(a.settle(ctx, key, db.Sync, state, err), a.repaired(ctx, key, db.AccountID, string(db.Name), repairs))
+}
+
+// repaired writes down what somebody had changed behind our back and is as it
+// should be again. What is only half repaired is told as well: it is tried
+// again, and then there is nothing more to tell.
+func (a *agent) repaired(ctx context.Context, key hosting.Key, account hosting.AccountID, name string, repairs *host.Repairs) error {
+	parts := repairs.Parts()
+	if len(parts) == 0 || ctx.Err() != nil {
+		return nil //nolint:nilerr // the agent is stopping: what is found again is told then
+	}
+	if err := a.cfg.Store.Repaired(ctx, key.Resource, account, name, parts); err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
+	return nil
 }
 
 // gone reports whether a row is no more, or no longer this node's.
@@ -114,13 +141,21 @@ func (a *agent) settle(ctx context.Context, key hosting.Key, was hosting.Sync, s
 		return ctx.Err() // we are being stopped: that says nothing about the thing
 	}
 	wait := reconcile.Backoff(int(was.Attempts) + 1)
-	attrs := append(attributes(key, was), slog.Any("cause", err), slog.Duration("again", wait))
-	if p, ok := errors.AsType[*reconcile.PanicError](err); ok {
-		attrs = append(attrs, slog.String("stack", string(p.Stack)))
+	if scarce(err) {
+		wait = min(wait, scarceRetry)
 	}
-	slog.ErrorContext(ctx, "not applied", attrs...)
+	attrs := append(attributes(key, was), slog.Any("cause", err), slog.Duration("again", wait))
+	slog.ErrorContext(ctx, "not applied", append(attrs, stackOf(err)...)...)
 	if err := a.cfg.Store.Observe(ctx, key, was.Generation, hosting.Failed, problem(key, err), time.Now().Add(wait)); err != nil {
 		return fmt.Errorf("agent: %w", err)
+	}
+	return nil
+}
+
+// stackOf is where a panic came from, for the log.
+func stackOf(err error) []any {
+	if p, ok := errors.AsType[*reconcile.PanicError](err); ok {
+		return []any{slog.String("stack", string(p.Stack))}
 	}
 	return nil
 }
@@ -129,11 +164,42 @@ func attributes(key hosting.Key, was hosting.Sync) []any {
 	return []any{slog.String("resource", string(key.Resource)), slog.Uint64("id", key.ID), slog.Uint64("generation", was.Generation)}
 }
 
+// scarceRetry is how long a thing waits for what the whole machine lacks: it is
+// not the thing's fault, and when somebody has made room nobody tells us.
+const scarceRetry = 10 * time.Second
+
+// scarce reports whether the machine lacked room, memory, processes or files,
+// or whether MariaDB did.
+func scarce(err error) bool {
+	for _, e := range []error{syscall.ENOMEM, syscall.EAGAIN, syscall.EMFILE, syscall.ENFILE, syscall.EROFS, syscall.EIO} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return noRoom(err)
+}
+
+// noRoom reports whether the disk was full. Some say it in words only: the
+// supervisor, the programs that check, MariaDB within the texts of its errors.
+func noRoom(err error) bool {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return true
+	}
+	text := err.Error()
+	return strings.Contains(text, syscall.ENOSPC.Error()) || strings.Contains(text, "No space left on device") || strings.Contains(text, "Errcode: 28")
+}
+
 // problem is what people may be told: the message that a driver meant for them,
 // or only that it is not their doing. The cause is in the log.
 func problem(key hosting.Key, err error) hosting.Message {
 	if e, ok := errors.AsType[*hosting.Error](err); ok && !e.Message.IsZero() {
 		return e.Message
+	}
+	if _, ok := errors.AsType[*reconcile.PanicError](err); ok {
+		return hosting.Msg(string(key.Resource) + ".failed_bug")
+	}
+	if noRoom(err) {
+		return hosting.Msg(string(key.Resource) + ".failed_room")
 	}
 	if key.Resource == hosting.ResourceDatabase {
 		return hosting.Msg("database.failed_internal")

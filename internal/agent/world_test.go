@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -83,11 +84,14 @@ type world struct {
 	store   *store.Store
 	server  *testenv.MariaDBServer
 	account hosting.Account
+	admin   *sql.DB
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return newWorldAt(t, testenv.Layout(t)) }
+
+func newWorldAt(t testing.TB, l config.Layout) *world {
 	t.Helper()
-	inst, l := testenv.Install(t), testenv.Layout(t)
+	inst := testenv.Install(t)
 	mysqld := filepath.Dir(l.MariaDBSocket())
 	for dir, mode := range map[string]fs.FileMode{l.Run(): 0o711, mysqld: 0o755} {
 		if err := errors.Join(os.MkdirAll(dir, mode), os.Chmod(dir, mode)); err != nil {
@@ -128,11 +132,12 @@ func (w *world) startServices() {
 	}
 	w.t.Cleanup(func() { sup.Stop("apache") })
 	web := apache.New(host.New(l, nil), w.Apache)
+	program, args := testenv.WithoutResolver(w.t, web.Program(), web.Arguments())
 	if err := web.Boot(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
 	err = sup.Start(w.t.Context(), supervise.Service{
-		Name: "apache", Path: web.Program(), Args: web.Arguments(), Env: apache.Environment(), Log: l.In("log", "apache.log"), Grace: time.Second,
+		Name: "apache", Path: program, Args: args, Env: apache.Environment(), Log: l.In("log", "apache.log"), Grace: time.Second,
 		Probe: func(ctx context.Context, _ int) error {
 			c, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(w.Apache.HTTPPort)))
 			if err == nil {

@@ -14,7 +14,9 @@ import (
 const (
 	PanelUID     = 29990 // panel; also the gid of what it may read
 	MariaDBUID   = 29991
-	ApacheUID    = 33 // www-data, from Debian's base-passwd
+	DumpUID      = 29992 // MariaDB's clients, in a sandbox
+	AdminerUID   = 29993 // Adminer's PHP, in a sandbox
+	ApacheUID    = 33    // www-data, from Debian's base-passwd
 	FirstSiteUID = 30000
 	LastSiteUID  = 59999
 )
@@ -48,25 +50,39 @@ func (l Layout) MariaDBTemp() string      { return l.In("mariadb-temp") }  // Ma
 func (l Layout) MariaDBFiles() string     { return l.In("mariadb-files") } // MariaDBUID 0700, always empty: secure_file_priv
 func (l Layout) Run() string              { return l.In("run") }           // root 0711
 func (l Layout) MariaDBSocket() string    { return l.In("run", "mysqld", "mysqld.sock") }
-func (l Layout) AgentSocket() string      { return l.In("run", "agent.sock") }      // datagrams: any byte is a wake-up
-func (l Layout) SupervisorSocket() string { return l.In("run", "supervisor.sock") } // root 0600
-func (l Layout) Status() string           { return l.In("run", "status.json") }     // ports and services, written by up
-func (l Layout) Homes() string            { return l.In("t") }                      // root 0711: one secret token per site
+func (l Layout) AgentSocket() string      { return l.In("run", "agent.sock") }             // datagrams: any byte is a wake-up
+func (l Layout) SupervisorSocket() string { return l.In("run", "supervisor.sock") }        // root 0600
+func (l Layout) FTPSocket() string        { return l.In("run", "ftpd", "link.sock") }      // root:PanelUID 0660 in 0710: ftplink
+func (l Layout) DatabasesSocket() string  { return l.In("run", "databases", "link.sock") } // root:PanelUID 0660 in 0710: ftplink
+func (l Layout) Dumps() string            { return l.In("dumps") }                         // root 0700: files of imports under way
+func (l Layout) Adminer() string          { return l.In("adminer") }                       // root 0711: its settings and its sessions
+func (l Layout) AdminerSocket() string    { return l.In("run", "adminer", "fpm.sock") }    // root:PanelUID 0660 in 0710
+func (l Layout) Status() string           { return l.In("run", "status.json") }            // ports and services, written by up
+func (l Layout) Homes() string            { return l.In("t") }                             // root 0711: one secret token per site
 func (l Layout) Home(token string) string { return l.In("t", token) }
+func (l Layout) Bins() string             { return l.In("t", ".bin") } // root 0711; on the file system of the homes
+func (l Layout) Bin(token string) string  { return l.In("t", ".bin", token) }
+func (l Layout) Trash() string            { return l.In("t", ".trash") } // root 0700: removed homes that can be brought back
+func (l Layout) TrashOf(id uint64) string { return l.In("t", ".trash", strconv.FormatUint(id, 10)) }
 func (l Layout) Sockets() string          { return l.In("f") } // root 0711: one secret token per site
 func (l Layout) SocketDir(token string) string {
 	return l.In("f", token)
 }
 func (l Layout) PHPSocket(token string) string { return l.In("f", token, "fpm.sock") }
 func (l Layout) Apache() string                { return l.In("apache") }          // root 0700
-func (l Layout) Pages() string                 { return l.In("pages") }           // root 0755: neutral, suspended, default site
+func (l Layout) Passwords() string             { return l.In("passwords") }       // root:Apache 0710: one secret token per site
+func (l Layout) ApacheRun() string             { return l.In("run", "apache") }   // root 0700: its pid
+func (l Layout) ApacheTemp() string            { return l.In("apache-temp") }     // www-data 0300: bodies of requests
+func (l Layout) Pages() string                 { return l.In("pages") }           // root 0711: neutral, suspended, default site
 func (l Layout) PHP() string                   { return l.In("php") }             // root 0700: one folder per site
 func (l Layout) Sandbox() string               { return l.In("sandbox") }         // root 0700: one SITE.json per site, for `enter`
 func (l Layout) Instance() string              { return l.In("etc", "instance") } // tells its processes from all others
 func (l Layout) Secrets() string               { return l.In("etc", "secrets.json") }
 func (l Layout) AgentReady() string            { return l.In("run", "agent.ready") } // holds the agent's pid when it is at work
 func (l Layout) Groups() string                { return l.In("run", "groups.json") } // where the control groups of the sites are
-func (l Layout) Logs() string                  { return l.In("log") }                // root 0700; log/sites/<id> per site
+func (l Layout) Logs() string                  { return l.In("log") }                // root:PanelUID 0710; log/sites/<id> per site
+func (l Layout) Counts() string                { return l.In("log", "counts") }      // root 0700: what was counted of each site's day
+func (l Layout) Memory() string                { return l.In("run", "memory") }      // where Apache sees it: memory, and no disk
 func (l Layout) ApacheSites() string           { return l.In("apache", "sites") }    // root 0700: one SITE.conf per site
 func (l Layout) SiteLogs(id uint64) string     { return l.In("log", "sites", strconv.FormatUint(id, 10)) }
 

@@ -10,15 +10,24 @@ import (
 // Status is what a private installation says of itself in Layout.Status().
 // `up` writes it, anew at each change; the command line reads it.
 type Status struct {
-	Ready       bool      `json:"ready"` // every service has answered a probe
-	PID         int       `json:"pid"`   // of `up`
-	PanelURL    string    `json:"panel_url"`
-	HTTPPort    int       `json:"http_port"`
-	HTTPSPort   int       `json:"https_port"`
-	FTPPort     int       `json:"ftp_port"`
-	MySQLSocket string    `json:"mysql_socket"` // as seen from outside the installation
-	Data        string    `json:"data"`
-	Services    []Service `json:"services"`
+	Ready        bool      `json:"ready"` // every service has answered a probe
+	PID          int       `json:"pid"`   // of `up`
+	PanelURL     string    `json:"panel_url"`
+	HTTPPort     int       `json:"http_port"`
+	HTTPSPort    int       `json:"https_port"`
+	FTPPort      int       `json:"ftp_port"`
+	FTPSPort     int       `json:"ftps_port"` // FTP that begins with TLS
+	SFTPPort     int       `json:"sftp_port"`
+	SFTPHostKeys []HostKey `json:"sftp_host_keys"`
+	MySQLSocket  string    `json:"mysql_socket"` // as seen from outside the installation
+	Data         string    `json:"data"`
+	Services     []Service `json:"services"`
+}
+
+// HostKey is what the SFTP service proves itself with.
+type HostKey struct {
+	Type        string `json:"type"`        // "ssh-ed25519"
+	Fingerprint string `json:"fingerprint"` // "SHA256:…", as programs show it at the first connection
 }
 
 // Service is one daemon of the installation.

@@ -52,6 +52,52 @@ func (h *Host) EnsureDir(path string, mode fs.FileMode, uid, gid int, access ...
 	return changed || did, err
 }
 
+// DirDiffers compares a directory with what EnsureDir would make of it, and
+// changes nothing.
+func (h *Host) DirDiffers(path string, mode fs.FileMode, uid, gid int, access ...Access) (Difference, error) {
+	dir, err := h.directory(path)
+	if err != nil {
+		return differenceOf(err)
+	}
+	defer dir.Close()
+	fd := int(dir.Fd())
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return "", fmt.Errorf("host: %w", &fs.PathError{Op: "stat", Path: path, Err: err})
+	}
+	if !ownedBy(&st, uid, gid) {
+		return Owner, nil
+	}
+	mode = mode.Perm()
+	var want []byte
+	if len(access) > 0 {
+		want = encodeACL(mode, access)
+		mode = mode&^0o070 | mask(mode, access)<<3 // as in ensureAccess
+	}
+	inherited, err := list(fd, defaultList)
+	if err != nil {
+		return "", fmt.Errorf("host: %w", &fs.PathError{Op: "read default list of", Path: path, Err: err})
+	}
+	have, err := list(fd, accessList)
+	if err != nil {
+		return "", fmt.Errorf("host: %w", &fs.PathError{Op: "read list of", Path: path, Err: err})
+	}
+	if inherited != nil || !bytes.Equal(have, want) || st.Mode&0o7777 != uint32(mode) {
+		return Rights, nil
+	}
+	return "", nil
+}
+
+// OpenDir opens a directory of the installation to read, through no symbolic
+// link. What lies in it may be a member's.
+func (h *Host) OpenDir(path string) (*os.File, error) {
+	dir, err := h.directory(path)
+	if err != nil {
+		return nil, fmt.Errorf("host: %w", err)
+	}
+	return dir, nil
+}
+
 func (h *Host) ensureOwner(dir *os.File, uid, gid int) (changed bool, err error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(dir.Fd()), &st); err != nil {

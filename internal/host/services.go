@@ -20,6 +20,7 @@ type Activation struct {
 	Name      string `json:"name"`       // "php-17"
 	SocketDir string `json:"socket_dir"` // where the socket is made; the directory guards it
 	Socket    string `json:"socket"`     // mode 0660, root:www-data
+	Group     uint32 `json:"group"`      // instead of www-data's, when it is not 0
 	Spec      string `json:"spec"`       // path of the sandbox's specification
 	// Hash is of everything that the program reads; when it changes, a running
 	// program is replaced.

@@ -1,12 +1,16 @@
 package hostile
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"cancale/internal/config"
 )
 
 // refused runs a command that should fail; it gives what it said.
@@ -16,7 +20,7 @@ func (w *world) refused(args ...string) (string, int) {
 			return "", 2 // no program can be given such an argument
 		}
 	}
-	cmd := exec.Command(w.bin, args...)
+	cmd := exec.Command(lab.bin, args...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "CANCALE_DATA=" + w.layout.Root, "LC_ALL=C"}
 	out, _ := cmd.CombinedOutput()
 	return string(out), cmd.ProcessState.ExitCode()
@@ -62,7 +66,7 @@ func target(t *testing.T) string {
 
 // rootRows are attacks on what root does for members.
 var rootRows = []row{
-	{"R01", "a log in the home becomes a link", func(t *testing.T, w *world) {
+	{"R01", "a log in the home becomes a link", heavy(func(t *testing.T, w *world) {
 		path := target(t)
 		kept(t, path, func() {
 			w.attacker.sh(t, "for d in www private tmp; do mkdir -p $d/logs; for f in access.log error.log php_errors.log; do ln -sf "+path+" $d/logs/$f; ln -sf "+path+" $d/$f; done; done")
@@ -71,12 +75,12 @@ var rootRows = []row{
 		})
 		works(t, "his links", w.attacker.sh(t, "ls -l www/logs"), "access.log ->")
 		for _, dir := range []string{w.layout.Logs(), w.layout.In("log", "sites")} {
-			if info, err := os.Stat(dir); err != nil || info.Mode().Perm()&0o077 != 0 || info.Sys().(*syscall.Stat_t).Uid != 0 {
+			if info, err := os.Stat(dir); err != nil || info.Mode().Perm()&^0o710 != 0 || info.Sys().(*syscall.Stat_t).Uid != 0 || info.Sys().(*syscall.Stat_t).Gid != config.PanelUID {
 				t.Errorf("%s: %v %v", dir, info, err)
 			}
 		}
-	}},
-	{"R02", "everything that can go is removed, then Apache reloads", func(t *testing.T, w *world) {
+	})},
+	{"R02", "everything that can go is removed, then Apache reloads", heavy(func(t *testing.T, w *world) {
 		works(t, "removing", w.attacker.sh(t, "mkdir ../site/www/r02 && rm -rf www/logs private/* tmp/* sessions/* && rmdir private tmp sessions www 2>/dev/null; chmod 000 private tmp sessions; ls"), "www")
 		w.cancale(nil, "site", "suspend", "attacker.example", "--wait")
 		w.alive(t)
@@ -84,8 +88,30 @@ var rootRows = []row{
 		w.alive(t)
 		w.attacker.sh(t, "chmod 750 private; chmod 700 tmp sessions")
 		is(t, "his own site", w.attacker.get(t, "/own.txt").body, "own")
-	}},
-	{"R04", "root repairs what became links", func(t *testing.T, w *world) {
+	})},
+	{"R03", "logs are rotated where he put links", heavy(func(t *testing.T, w *world) {
+		path := target(t)
+		full := "access-" + time.Now().Format(time.DateOnly) + ".1.log"
+		names := []string{"access.log", full, full + ".gz", "error.log", strings.Replace(full, "access", "error", 1)}
+		kept(t, path, func() {
+			w.attacker.sh(t, "for d in . www private tmp; do mkdir -p $d/logs; for f in "+strings.Join(names, " ")+"; do ln -sf "+path+" $d/logs/$f; ln -sf "+path+" $d/$f; done; done")
+			works(t, "his links", w.attacker.sh(t, "ls -l www/logs"), full+" ->")
+			// More than one file of a log holds.
+			id, _, _ := strings.Cut(filepath.Base(w.vhost(filepath.Base(w.attacker.home))), ".")
+			rotated := filepath.Join(w.layout.In("log", "sites", id), full)
+			line := "GET /?" + strings.Repeat("x", 7_900) + " HTTP/1.1\r\nHost: attacker.example\r\n\r\n"
+			eventually(t, "the log is rotated", func() bool {
+				w.many(t, line, 200)
+				_, err := os.Lstat(rotated)
+				return err == nil
+			})
+			if info, err := os.Lstat(rotated); err != nil || !info.Mode().IsRegular() || info.Sys().(*syscall.Stat_t).Uid != 0 || info.Mode().Perm()&0o007 != 0 {
+				t.Errorf("%s: %v, %v", rotated, info, err)
+			}
+		})
+		w.attacker.sh(t, "rm -rf www/logs private/logs tmp/logs; rm -f */*.log */*.log.gz")
+	})},
+	{"R04", "root repairs what became links", heavy(func(t *testing.T, w *world) {
 		path := target(t)
 		victims := w.victim.outside + "/www/secret.txt"
 		kept(t, path, func() {
@@ -96,8 +122,28 @@ var rootRows = []row{
 			})
 		})
 		w.attacker.sh(t, "rm -f www/index.html www/index.php www/r02; chmod 755 www")
-	}},
-	{"R06", "PHP's logs become links", func(t *testing.T, w *world) {
+	})},
+	{"R05", "a copy of his files holds what his links lead to", heavy(func(t *testing.T, w *world) {
+		path := target(t)
+		works(t, "his links", w.attacker.sh(t, "mkdir -p www/r05; echo own > www/r05/own.txt; ln -s "+path+" www/r05/root; ln -s "+w.victim.home+"/www/secret.txt www/r05/secret; ln -s "+filepath.Dir(path)+" www/r05/dir; ls -l www/r05"), "root ->")
+		// Who copies a site's files does it as the site and within it.
+		c := w.attacker.ftp(t)
+		fetch := func(name string) string {
+			r, err := c.Retr("www/r05/" + name)
+			if err != nil {
+				return ""
+			}
+			defer r.Close()
+			text, _ := io.ReadAll(r)
+			return string(text)
+		}
+		works(t, "his own file", fetch("own.txt"), "own")
+		for _, name := range []string{"root", "secret", "dir/of-root"} {
+			stopped(t, name, fetch(name), "of root")
+		}
+		w.attacker.sh(t, "rm -rf www/r05")
+	})},
+	{"R06", "PHP's logs become links", heavy(func(t *testing.T, w *world) {
 		path := target(t)
 		if err := os.Chmod(path, 0o666); err != nil {
 			t.Fatal(err)
@@ -111,5 +157,5 @@ var rootRows = []row{
 		w.attacker.sh(t, "rm -f tmp/php_errors.log")
 		is(t, "his own site", w.attacker.get(t, "/mine.php").body, "1")
 		w.alive(t)
-	}},
+	})},
 }

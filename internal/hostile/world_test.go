@@ -1,6 +1,7 @@
 package hostile
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -19,38 +20,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jlaffaye/ftp"
-
 	"cancale/internal/config"
 	"cancale/internal/sandbox"
 )
 
-// secret is in each of the victim's files; nothing that the attacker is
-// answered may hold it.
-const secret = "the-secret-of-the-victim"
-
-// world is one private installation with two sites.
-type world struct {
-	tb     testing.TB
-	bin    string
-	layout config.Layout // as the rest of the machine sees it
-	inside config.Layout // as the daemons see it
-	status config.Status
-	client *http.Client
-	// The two members.
-	attacker, victim *member
+// lab is where the tests run: their installation is one for all of them.
+var lab struct {
+	tb  testing.TB
+	bin string
 }
 
-// member is one association and what it has.
-type member struct {
-	w                *world
-	account          string
-	host             string
-	home, socket     string // as the daemons see them: secret
-	outside          string // the home as the rest of the machine sees it
-	uid              int
-	login, password  string // FTP
-	database, dbPass string // the database's user has its name
+// heavy is an attack that only a test makes.
+func heavy(attack func(*testing.T, *world)) func(tester, *world) {
+	return func(t tester, w *world) { attack(t.(*testing.T), w) }
 }
 
 // start builds the program, starts an installation and two members on it.
@@ -60,100 +42,103 @@ func start(tb testing.TB) *world {
 		tb.Fatal("a private installation needs root")
 	}
 	dir := tb.TempDir()
-	w := &world{tb: tb, bin: filepath.Join(dir, "cancale"), layout: config.Layout{Root: filepath.Join(dir, "data")}, inside: config.Layout{Root: config.Mount}}
-	build := exec.Command("go", "build", "-o", w.bin, "cancale/cmd/cancale")
+	w := &world{layout: config.Layout{Root: filepath.Join(dir, "data")}, inside: config.Layout{Root: config.Mount}, local: "127.0.0.1", client: newClient()}
+	lab.tb, lab.bin = tb, filepath.Join(dir, "cancale")
+	build := exec.Command("go", "build", "-o", lab.bin, "cancale/cmd/cancale")
 	if out, err := build.CombinedOutput(); err != nil {
 		tb.Fatalf("go build: %v\n%s", err, out)
 	}
-	if err := os.Chmod(w.bin, 0o755); err != nil {
+	if err := os.Chmod(lab.bin, 0o755); err != nil {
 		tb.Fatal(err)
 	}
 	w.up(dir)
-	w.client = &http.Client{
-		Timeout:       time.Minute,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport:     &http.Transport{DisableKeepAlives: true},
-	}
+	w.countFrom(config.FirstSiteUID + 20_000)
 	// The victim's name differs from the attacker's by what "_" stands for in
 	// a grant.
 	w.victim, w.attacker = w.member("s1shop", "victim.example"), w.member("s-shop", "attacker.example")
-	for path, text := range map[string]string{
-		"www/secret.txt": secret, "www/wp-config.php": "<?php $s = '" + secret + "'; echo 'victim ran as ', getmyuid(), ' ', ini_get('memory_limit'), ini_get('auto_prepend_file');",
-		"private/secret.txt": secret, "www/.htpasswd": "boss:{SHA}fEqNCco3Yq9h5ZUglD3CZJT4lBs=\n",
-	} {
-		w.victim.put(tb, path, text)
-	}
-	// What people do to make something work.
-	w.victim.php(tb, `chmod('/srv/site/private', 0755); foreach (glob('/srv/site/{www,private}/*', GLOB_BRACE) as $f) chmod($f, 0644);`)
+	w.prepare(tb.(tester))
 	return w
 }
 
 func (w *world) up(dir string) {
-	w.tb.Helper()
+	lab.tb.Helper()
 	log, err := os.Create(filepath.Join(dir, "up.log"))
 	if err != nil {
-		w.tb.Fatal(err)
+		lab.tb.Fatal(err)
 	}
 	defer log.Close()
-	up := exec.Command(w.bin, "up", "--panel-port", "0", "--http-port", "0", "--https-port", "0", "--ftp-port", "0")
+	up := exec.Command(lab.bin, "up", "--panel-port", "0", "--http-port", "0", "--https-port", "0", "--ftp-port", "0", "--sftp-port", "0")
 	up.Env = []string{"PATH=" + os.Getenv("PATH"), "CANCALE_DATA=" + w.layout.Root}
 	up.Dir, up.Stdout, up.Stderr = "/", log, log
 	up.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := up.Start(); err != nil {
-		w.tb.Fatal(err)
+		lab.tb.Fatal(err)
 	}
 	done := make(chan error, 1)
 	go func() { done <- up.Wait() }()
-	w.tb.Cleanup(func() {
+	lab.tb.Cleanup(func() {
 		groups, _ := sandbox.LoadGroups(w.layout.Groups())
 		_ = up.Process.Signal(syscall.SIGTERM)
 		select {
 		case err := <-done:
 			if err != nil {
-				w.tb.Errorf("up: %v", err)
+				lab.tb.Errorf("up: %v", err)
 			}
 		case <-time.After(30 * time.Second):
 			_ = up.Process.Kill()
-			w.tb.Error("up does not stop")
+			lab.tb.Error("up does not stop")
 		}
 		if groups != nil {
 			for _, base := range groups.Bases {
 				if _, err := os.Stat(base); err == nil {
-					w.tb.Errorf("%s is left", base)
+					lab.tb.Errorf("%s is left", base)
 				}
 			}
 		}
-		if w.tb.Failed() {
+		if lab.tb.Failed() {
 			text, _ := os.ReadFile(log.Name())
-			w.tb.Logf("up said:\n%s", text)
+			lab.tb.Logf("up said:\n%s", text)
 		}
 	})
 	w.cancale(&w.status, "status", "--wait", "60s")
 }
 
+// countFrom has the sites' uids begin there. Other tests run installations beside
+// this one, and the kernel counts the processes of a uid, not of a site: an
+// attacker who takes all that he may would take theirs.
+func (w *world) countFrom(uid int) {
+	lab.tb.Helper()
+	socket := w.layout.MariaDBSocket()
+	set := exec.Command("/usr/bin/mariadb", "--no-defaults", "--user=root", "--socket="+filepath.Base(socket), "--execute="+fmt.Sprintf("UPDATE nodes SET next_uid = %d", uid), "cancale")
+	set.Dir = filepath.Dir(socket) // the whole path may be longer than a socket's may be
+	if out, err := set.CombinedOutput(); err != nil {
+		lab.tb.Fatalf("uids: %v: %s", err, out)
+	}
+}
+
 // cancale runs a command and reads its document.
 func (w *world) cancale(into any, args ...string) {
-	w.tb.Helper()
-	cmd := exec.Command(w.bin, append(args, "--json")...)
+	lab.tb.Helper()
+	cmd := exec.Command(lab.bin, append(args, "--json")...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "CANCALE_DATA=" + w.layout.Root}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		w.tb.Fatalf("cancale %s: %v\n%s%s", strings.Join(args, " "), err, out, stderr.Bytes())
+		lab.tb.Fatalf("cancale %s: %v\n%s%s", strings.Join(args, " "), err, out, stderr.Bytes())
 	}
 	if into == nil {
 		return
 	}
 	if err := json.Unmarshal(out, into); err != nil {
-		w.tb.Fatalf("cancale %s: %v\n%s", strings.Join(args, " "), err, out)
+		lab.tb.Fatalf("cancale %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 }
 
 // member makes an association with a site, a database and an FTP login, and
 // sends the site one script by FTP that runs what it is sent.
 func (w *world) member(account, host string) *member {
-	w.tb.Helper()
+	lab.tb.Helper()
 	m := &member{w: w, account: account, host: host}
 	w.cancale(nil, "account", "create", account, "--label", account)
 	var site struct{ Path string }
@@ -169,12 +154,12 @@ func (w *world) member(account, host string) *member {
 	m.home, m.outside = w.inside.Home(token), w.layout.Home(token)
 	info, err := os.Stat(m.outside + "/www")
 	if err != nil {
-		w.tb.Fatal(err)
+		lab.tb.Fatal(err)
 	}
 	m.uid = int(info.Sys().(*syscall.Stat_t).Uid)
 	m.socket = w.socket(token)
-	if err := m.ftp(w.tb).Stor("www/run.php", strings.NewReader(`<?php eval(file_get_contents('php://input'));`)); err != nil {
-		w.tb.Fatal(err)
+	if err := m.ftp(lab.tb).Stor("www/run.php", strings.NewReader(runScript)); err != nil {
+		lab.tb.Fatal(err)
 	}
 	return m
 }
@@ -182,167 +167,37 @@ func (w *world) member(account, host string) *member {
 // socket is where the PHP of the site with that home listens: its virtual host
 // says it.
 func (w *world) socket(token string) string {
-	w.tb.Helper()
+	lab.tb.Helper()
+	conf, err := os.ReadFile(w.vhost(token))
+	if err != nil {
+		lab.tb.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(conf), "proxy:unix:")
+	path, _, found := strings.Cut(rest, "|")
+	if !found {
+		lab.tb.Fatal("the virtual host names no socket")
+	}
+	return path
+}
+
+// vhost is the file of the virtual host of the site with that home.
+func (w *world) vhost(token string) string {
+	lab.tb.Helper()
 	files, err := filepath.Glob(w.layout.ApacheSites() + "/*.conf")
 	if err != nil {
-		w.tb.Fatal(err)
+		lab.tb.Fatal(err)
 	}
 	for _, file := range files {
 		conf, err := os.ReadFile(file)
 		if err != nil {
-			w.tb.Fatal(err)
+			lab.tb.Fatal(err)
 		}
-		_, rest, _ := strings.Cut(string(conf), "proxy:unix:")
-		if path, _, found := strings.Cut(rest, "|"); found && strings.Contains(string(conf), token) {
-			return path
+		if strings.Contains(string(conf), token) {
+			return file
 		}
 	}
-	w.tb.Fatal("no virtual host names the home")
+	lab.tb.Fatal("no virtual host names the home")
 	return ""
-}
-
-// ftp signs in.
-func (m *member) ftp(tb testing.TB) *ftp.ServerConn {
-	tb.Helper()
-	c, err := ftp.Dial(net.JoinHostPort("127.0.0.1", strconv.Itoa(m.w.status.FTPPort)), ftp.DialWithTimeout(10*time.Second))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { _ = c.Quit() })
-	if err := c.Login(m.login, m.password); err != nil {
-		tb.Fatal(err)
-	}
-	return c
-}
-
-// answer is what a visitor is told.
-type answer struct {
-	status int
-	body   string
-	header http.Header
-}
-
-// ask sends a request to the member's site.
-func (m *member) ask(method, path, body string, header ...string) (answer, error) {
-	return m.request(context.Background(), method, path, body, header...)
-}
-
-func (m *member) request(ctx context.Context, method, path, body string, header ...string) (answer, error) {
-	req, err := http.NewRequestWithContext(ctx, method, "http://127.0.0.1:"+strconv.Itoa(m.w.status.HTTPPort)+path, strings.NewReader(body))
-	if err != nil {
-		return answer{}, err
-	}
-	req.Host = m.host
-	for i := 0; i+1 < len(header); i += 2 {
-		req.Header[header[i]] = []string{header[i+1]}
-	}
-	got, err := m.w.client.Do(req)
-	if err != nil {
-		return answer{}, err
-	}
-	defer got.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(got.Body, 4<<20))
-	return answer{got.StatusCode, string(text), got.Header}, err
-}
-
-func (m *member) get(tb testing.TB, path string, header ...string) answer {
-	tb.Helper()
-	a, err := m.ask(http.MethodGet, path, "", header...)
-	if err != nil {
-		tb.Errorf("%s%s: %v", m.host, path, err)
-	}
-	return a
-}
-
-// php runs code on the member's site and gives what it prints.
-func (m *member) php(tb testing.TB, code string) string {
-	tb.Helper()
-	a, err := m.ask(http.MethodPost, "/run.php", code)
-	if err != nil {
-		tb.Errorf("%s: %v\n%s", m.host, err, code)
-	}
-	return a.body
-}
-
-// sh runs a line of shell on the member's site, in its home.
-func (m *member) sh(tb testing.TB, line string) string {
-	tb.Helper()
-	return m.php(tb, "chdir('/srv/site'); echo shell_exec("+quote("("+line+") 2>&1")+");")
-}
-
-// put writes a file of the member's, below its home.
-func (m *member) put(tb testing.TB, path, text string) {
-	tb.Helper()
-	path = config.SiteHome + "/" + path
-	if out := m.php(tb, "@mkdir(dirname("+quote(path)+"), 0755, true); echo file_put_contents("+quote(path)+", "+quote(text)+");"); out != strconv.Itoa(len(text)) {
-		tb.Errorf("%s: %s: %s", m.host, path, short(out))
-	}
-}
-
-// quote writes a string of PHP.
-func quote(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
-}
-
-// list writes an array of strings of PHP.
-func list(all ...string) string {
-	quoted := make([]string, len(all))
-	for i, s := range all {
-		quoted[i] = quote(s)
-	}
-	return "[" + strings.Join(quoted, ", ") + "]"
-}
-
-func short(s string) string {
-	s = strings.TrimSpace(s)
-	return s[:min(len(s), 400)]
-}
-
-// works is a positive control: the means of the attack, on the attacker's own.
-func works(t *testing.T, what, got, want string) {
-	t.Helper()
-	if !strings.Contains(got, want) {
-		t.Errorf("the means do not work: %s: %q, want %q", what, short(got), want)
-	}
-}
-
-// stopped fails when an attack told any of what it should not.
-func stopped(t *testing.T, what, got string, told ...string) {
-	t.Helper()
-	for _, text := range append(told, secret) {
-		if strings.Contains(got, text) {
-			t.Errorf("%s succeeded (%q): %s", what, text, short(got))
-		}
-	}
-}
-
-// is compares.
-func is(t *testing.T, what, got, want string) {
-	t.Helper()
-	if strings.TrimSpace(got) != want {
-		t.Errorf("%s: %q, want %q", what, short(got), want)
-	}
-}
-
-// paths are where the victim's home could be: guessed, and told.
-func (w *world) paths(below string) []string {
-	var all []string
-	for _, home := range []string{w.victim.home, w.victim.outside, "/srv/victim", "/srv/victim.example", "/home/victim", "/var/www", "/srv/site/../" + filepath.Base(w.victim.home), "/proc/1/root" + w.victim.home} {
-		all = append(all, home+"/"+below)
-	}
-	return all
-}
-
-// alive fails when the victim's site does not answer as ever.
-func (w *world) alive(t *testing.T) {
-	t.Helper()
-	began := time.Now()
-	if a := w.victim.get(t, "/wp-config.php"); a.status != 200 || a.body != fmt.Sprintf("victim ran as %d 128M", w.victim.uid) {
-		t.Errorf("the victim's site: %d %s", a.status, short(a.body))
-	}
-	if d := time.Since(began); d > 2*time.Second {
-		t.Errorf("the victim's site took %v", d)
-	}
 }
 
 // bounded reports whether the machine has control groups; doctor must say it
@@ -356,6 +211,33 @@ func (w *world) bounded(t *testing.T) bool {
 		t.Errorf("there are no control groups, and doctor says nothing of it: %s", out)
 	}
 	return false
+}
+
+// many sends a request so often on one connection, and reads what it is told.
+func (w *world) many(t *testing.T, request string, n int) {
+	t.Helper()
+	conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(w.status.HTTPPort)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	go func() {
+		for range n {
+			if _, err := io.WriteString(conn, request); err != nil {
+				return
+			}
+		}
+	}()
+	answers := bufio.NewReader(conn)
+	for range n {
+		got, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			return // it closes what asks too much
+		}
+		_, _ = io.Copy(io.Discard, got.Body)
+		got.Body.Close()
+	}
 }
 
 // hold asks for a page of the attacker's more often at a time than Apache has

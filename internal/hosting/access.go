@@ -2,6 +2,7 @@ package hosting
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -21,10 +22,18 @@ const (
 	SitesRun       Permission = "sites.run" // suspend, resume, try again
 	DatabasesRead  Permission = "databases.read"
 	DatabasesWrite Permission = "databases.write"
-	FTPRead        Permission = "ftp.read"
-	FTPWrite       Permission = "ftp.write"
-	PeopleRead     Permission = "people.read"
-	PeopleWrite    Permission = "people.write"
+	// DatabasesContent is to see what databases hold, which is personal data as
+	// often as files are: who may not look into files may not look there.
+	DatabasesContent Permission = "databases.content"
+	FTPRead          Permission = "ftp.read"
+	FTPWrite         Permission = "ftp.write"
+	FilesRead        Permission = "files.read"  // look into members' files
+	FilesWrite       Permission = "files.write" // change them
+	PeopleRead       Permission = "people.read"
+	PeopleWrite      Permission = "people.write"
+	RequestsRead     Permission = "requests.read"
+	RequestsWrite    Permission = "requests.write" // ask the team something
+	ActivityRead     Permission = "activity.read"  // who did what
 
 	// About the platform.
 	AdminRead     Permission = "admin.read"     // overview, associations, all sites, services
@@ -33,21 +42,25 @@ const (
 	AdminPlans    Permission = "admin.plans"
 	AdminPersons  Permission = "admin.persons"
 	AdminAudit    Permission = "admin.audit"
+	AdminSettings Permission = "admin.settings" // of the installation
+	AdminRequests Permission = "admin.requests"
+	AdminMails    Permission = "admin.mails"  // what was written to people, and its words
+	AdminActAs    Permission = "admin.act_as" // act in the place of an association
 )
 
 var roleMay = map[Role][]Permission{
-	Owner:      {AccountRead, SitesRead, SitesWrite, SitesRun, DatabasesRead, DatabasesWrite, FTPRead, FTPWrite, PeopleRead, PeopleWrite},
-	Webmaster:  {AccountRead, SitesRead, SitesWrite, SitesRun, DatabasesRead, DatabasesWrite, FTPRead, FTPWrite, PeopleRead},
+	Owner:      {AccountRead, SitesRead, SitesWrite, SitesRun, DatabasesRead, DatabasesWrite, DatabasesContent, FTPRead, FTPWrite, FilesRead, FilesWrite, PeopleRead, PeopleWrite, RequestsRead, RequestsWrite, ActivityRead},
+	Webmaster:  {AccountRead, SitesRead, SitesWrite, SitesRun, DatabasesRead, DatabasesWrite, DatabasesContent, FTPRead, FTPWrite, FilesRead, FilesWrite, PeopleRead, RequestsRead, RequestsWrite},
 	Contractor: {AccountRead, SitesRead, DatabasesRead, FTPRead},
 }
 
 var platformMay = map[PlatformRole][]Permission{
-	Administrator: {AdminRead, AdminAccounts, AdminSuspend, AdminPlans, AdminPersons, AdminAudit},
-	Technician:    {AdminRead, AdminSuspend, AdminAudit},
+	Administrator: {AdminRead, AdminAccounts, AdminSuspend, AdminPlans, AdminPersons, AdminAudit, AdminSettings, AdminMails, AdminRequests, AdminActAs},
+	Technician:    {AdminRead, AdminSuspend, AdminAudit, AdminRequests},
 }
 
 // technicianMay is what a technician may do in every account besides.
-var technicianMay = []Permission{AccountRead, SitesRead, SitesRun, DatabasesRead, FTPRead, PeopleRead}
+var technicianMay = []Permission{AccountRead, SitesRead, SitesRun, DatabasesRead, DatabasesContent, FTPRead, FilesRead, PeopleRead, RequestsRead, ActivityRead}
 
 // Actor is who does something: a person, the command line of the machine's
 // administrator, or a daemon of ours. The zero Actor is nobody.
@@ -55,7 +68,9 @@ type Actor struct {
 	Person PersonID
 	Name   string // as the audit log shows it: an address, or "cli:root"
 	Source string // IP address, "" on the machine itself
+	Behalf string // the association in whose place somebody of the team acts, "" for nobody's
 
+	behalf      AccountID
 	platform    PlatformRole
 	memberships []Membership
 	system      bool
@@ -74,6 +89,34 @@ func PersonActor(p Person, memberships []Membership, source string, now time.Tim
 		return m.PersonID != p.ID || m.Until != nil && now.After(*m.Until)
 	})
 	return Actor{Person: p.ID, Name: string(p.Email), Source: source, platform: p.Role, memberships: held}
+}
+
+// OnBehalf is the actor in the place of an account: with what its owners may
+// do, and nothing else. The name stays, beside the account's.
+func (a Actor) OnBehalf(account Account) Actor {
+	a.platform, a.system = NoRole, false
+	a.memberships = []Membership{{PersonID: a.Person, AccountID: account.ID, Role: Owner}}
+	a.Behalf, a.behalf = string(account.Name), account.ID
+	return a
+}
+
+// BehalfOf is the account in whose place the actor acts, 0 for none.
+func (a Actor) BehalfOf() AccountID { return a.behalf }
+
+// ownActs are acts that are somebody's own: nobody does them in the place of
+// another. "*" stands for all that begin so.
+var ownActs = []string{
+	"profile.update", "profile.password", "factor.*", "passkey.*", "person.*", "membership.*", "invitation.*", "account.handover",
+	"ftp.reset_password", "database.reset_password", "database.user_password", "session.end", "session.end_others",
+}
+
+// MayInPlace reports whether an act of the audit log may be done in the place
+// of an account.
+func MayInPlace(action string) bool {
+	return !slices.ContainsFunc(ownActs, func(own string) bool {
+		prefix, all := strings.CutSuffix(own, "*")
+		return action == own || all && strings.HasPrefix(action, prefix)
+	})
 }
 
 // SignedIn reports whether the actor is somebody.

@@ -42,6 +42,7 @@ func TestRoles(t *testing.T) {
 		{"a technician sees every account", PersonActor(Person{ID: 1, Role: Technician}, nil, "", now), SitesRead, 9, true},
 		{"a technician changes no site", PersonActor(Person{ID: 1, Role: Technician}, nil, "", now), SitesWrite, 9, false},
 		{"a technician makes no plans", PersonActor(Person{ID: 1, Role: Technician}, nil, "", now), AdminPlans, 0, false},
+		{"a technician changes no settings", PersonActor(Person{ID: 1, Role: Technician}, nil, "", now), AdminSettings, 0, false},
 		{"a disabled administrator is nobody", PersonActor(Person{ID: 1, Role: Administrator, Disabled: true}, nil, "", now), SignedIn, 0, false},
 		{"the machine does everything", System("cli:root"), AdminPlans, 0, true},
 	}

@@ -69,7 +69,9 @@ type Plan struct {
 	Databases int
 	FTPLogins int
 	DiskMB    int
-	CreatedAt time.Time
+	// DatabaseMB is how large one database may grow.
+	DatabaseMB int `gorm:"column:database_mb"`
+	CreatedAt  time.Time
 }
 
 // Unlimited is the limit that is none.
@@ -90,6 +92,7 @@ type Account struct {
 	Removing  bool
 	Expires   *time.Time // end of the membership
 	Note      string     // for the volunteers only
+	Trash     Trash      `gorm:"embedded" json:"-"`
 	CreatedAt time.Time
 }
 
@@ -109,6 +112,7 @@ type Node struct {
 	ID      NodeID
 	Name    string
 	NextUID uint32
+	PHP     PHPVersions // that the machine has, as its agent saw
 }
 
 // Site is what is served: host names, a document root, PHP, and a uid and gid
@@ -129,8 +133,13 @@ type Site struct {
 	// AccountSuspended is read from the account; a site serves only when
 	// neither is set.
 	AccountSuspended bool `gorm:"->"`
-	Sync             Sync `gorm:"embedded"`
-	CreatedAt        time.Time
+	// Frozen is read from the account's room on the disk: PHP may no longer
+	// write. Only the agent is told.
+	Frozen    bool `gorm:"->"`
+	Behaviour Behaviour
+	Sync      Sync  `gorm:"embedded"`
+	Trash     Trash `gorm:"embedded" json:"-"`
+	CreatedAt time.Time
 }
 
 // Off reports whether the site must answer that it is suspended.
@@ -149,8 +158,14 @@ type Database struct {
 	// the password itself is shown once and kept nowhere.
 	PasswordHash     string
 	AccountSuspended bool `gorm:"->"`
-	Sync             Sync `gorm:"embedded"`
-	CreatedAt        time.Time
+	// Full is read from its size: nothing may be added to it. Only the agent is
+	// told, and who else may sign in.
+	Full      bool           `gorm:"->"`
+	Users     []DatabaseUser `gorm:"-" json:",omitempty"`
+	Passes    []DatabasePass `gorm:"-" json:",omitempty"`
+	Sync      Sync           `gorm:"embedded"`
+	Trash     Trash          `gorm:"embedded" json:"-"`
+	CreatedAt time.Time
 }
 
 // User is the name of the database's user.
@@ -167,12 +182,15 @@ type FTPLogin struct {
 	Login            FTPName
 	PasswordHash     string       // encoded argon2id
 	Path             DocumentRoot // folder in the home that is the root; "" is the home
-	ReadOnly         bool
+	FTPTerms         `gorm:"embedded"`
 	Disabled         bool
-	AccountSuspended bool `gorm:"->"`
-	Sync             Sync `gorm:"embedded"`
-	CreatedAt        time.Time
-	LastUsedAt       *time.Time
+	AccountSuspended bool  `gorm:"->"`
+	Sync             Sync  `gorm:"embedded"`
+	Trash            Trash `gorm:"embedded" json:"-"`
+	// Gone is the login's own ID once it is removed: its name is then free.
+	Gone       FTPLoginID `json:"-"`
+	CreatedAt  time.Time
+	LastUsedAt *time.Time
 }
 
 // AuditEntry is one row of the audit log.
@@ -184,6 +202,7 @@ type AuditEntry struct {
 	Action    string // "site.create"
 	AccountID AccountID
 	Target    string // name of what it was done to
+	Behalf    string // short name of the association in whose place the actor acted
 	Before    string // JSON, secrets struck out
 	After     string
 }

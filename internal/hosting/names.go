@@ -2,6 +2,7 @@ package hosting
 
 import (
 	"crypto/rand"
+	"database/sql/driver"
 	"encoding/hex"
 	"net/netip"
 	"path"
@@ -278,18 +279,50 @@ func parseFolder(field, s string) (DocumentRoot, error) {
 	return DocumentRoot(s), nil
 }
 
-// PHPVersions are the versions that a site may choose, newest first.
-var PHPVersions = []PHPVersion{"8.2"}
+var phpVersion = regexp.MustCompile(`^[5-9]\.[0-9]$`)
 
-// ParsePHPVersion accepts one of PHPVersions; an empty text is the newest.
+// ParsePHPVersion accepts the number of a version, such as 8.2; whether a
+// machine has it is the store's to say. An empty text is the machine's newest.
 func ParsePHPVersion(s string) (PHPVersion, error) {
-	if s == "" {
-		return PHPVersions[0], nil
+	if s = strings.TrimSpace(s); s != "" && !phpVersion.MatchString(s) {
+		return "", Refuse(Invalid, "php", "php.unknown_version", "8.2")
 	}
-	if v := PHPVersion(strings.TrimSpace(s)); slices.Contains(PHPVersions, v) {
-		return v, nil
+	return PHPVersion(s), nil
+}
+
+// DefaultPHPVersion is the distribution's own.
+const DefaultPHPVersion PHPVersion = "8.2"
+
+// PHPVersions are versions of PHP, newest first. They are stored as one text.
+type PHPVersions []PHPVersion
+
+// Scan reads what Value wrote, and leaves out what is no version.
+func (v *PHPVersions) Scan(src any) error {
+	*v = PHPVersions{}
+	text, ok := src.(string)
+	if b, bytes := src.([]byte); bytes {
+		text, ok = string(b), true
 	}
-	return "", Refuse(Invalid, "php", "php.unknown_version", string(PHPVersions[0]))
+	if !ok {
+		return nil
+	}
+	for word := range strings.FieldsSeq(text) {
+		if phpVersion.MatchString(word) {
+			*v = append(*v, PHPVersion(word))
+		}
+	}
+	slices.Sort(*v)
+	slices.Reverse(*v)
+	return nil
+}
+
+// Value is the versions as they are stored.
+func (v PHPVersions) Value() (driver.Value, error) {
+	words := make([]string, len(v))
+	for i, version := range v {
+		words[i] = string(version)
+	}
+	return strings.Join(words, " "), nil
 }
 
 var (

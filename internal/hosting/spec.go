@@ -20,6 +20,7 @@ type (
 		Name                                PlanName
 		Label                               string
 		Sites, Databases, FTPLogins, DiskMB int
+		DatabaseMB                          int // of one database; zero, which would be of no use, is no limit
 	}
 	SiteSpec struct {
 		Host         Hostname
@@ -28,10 +29,10 @@ type (
 		PHP          PHPVersion
 	}
 	FTPSpec struct {
-		Login    FTPName
-		Site     SiteID
-		Path     DocumentRoot
-		ReadOnly bool
+		Login FTPName
+		Site  SiteID
+		Path  DocumentRoot
+		FTPTerms
 	}
 	PersonSpec struct {
 		Email    Email
@@ -47,7 +48,7 @@ const maxAliases = 50
 // Check refuses a plan whose limits make no sense.
 func (s PlanSpec) Check() error {
 	var errs Errors
-	for field, n := range map[string]int{"sites": s.Sites, "databases": s.Databases, "ftp_logins": s.FTPLogins, "disk_mb": s.DiskMB} {
+	for field, n := range map[string]int{"sites": s.Sites, "databases": s.Databases, "ftp_logins": s.FTPLogins, "disk_mb": s.DiskMB, "database_mb": s.DatabaseMB} {
 		if n < Unlimited || n > 100_000_000 {
 			errs.Add(Refuse(Invalid, field, "plan.limit_invalid"))
 		}

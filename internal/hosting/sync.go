@@ -12,7 +12,7 @@ const (
 	Failed    State = "failed"    // could not be applied; Problem says why; it is tried again
 	Suspended State = "suspended" // confirmed to be off
 	Removing  State = "removing"  // the wish is that it be gone
-	Removed   State = "removed"   // the machine is clean; the row goes at the next sweep
+	Removed   State = "removed"   // it is out of service; what is not kept goes at the next sweep
 )
 
 // Settled reports whether nothing more will happen without a new wish or a new

@@ -79,6 +79,9 @@ func LongDate(ctx context.Context, t time.Time) string {
 	return weekdays[Lang(ctx)][t.In(zoneOf(ctx)).Weekday()] + " " + Date(ctx, t)
 }
 
+// Weekday is the name of a day of the week.
+func Weekday(ctx context.Context, d time.Weekday) string { return weekdays[Lang(ctx)][d] }
+
 // Clock is a time of the day: 10 h 32 in French, 10:32 in English.
 func Clock(ctx context.Context, t time.Time) string {
 	t = t.In(zoneOf(ctx))
@@ -94,7 +97,7 @@ func DateTime(ctx context.Context, t time.Time) string {
 }
 
 // Ago is how long before now t was: il y a 3 s, then il y a 2 h, hier à
-// 18 h 05, and at last the day.
+// 18 h 05, and at last the day, with its year when that is another.
 func Ago(ctx context.Context, t, now time.Time) string {
 	t, now = t.In(zoneOf(ctx)), now.In(zoneOf(ctx))
 	d := max(now.Sub(t), 0)
@@ -109,6 +112,9 @@ func Ago(ctx context.Context, t, now time.Time) string {
 		return T(ctx, "time.hours_ago", int64(d/time.Hour))
 	case sameDay(t, now.AddDate(0, 0, -1)):
 		return T(ctx, "time.yesterday_at", Clock(ctx, t))
+	}
+	if t.Year() == now.Year() {
+		return T(ctx, "time.on_date", DayMonth(ctx, t))
 	}
 	return T(ctx, "time.on_date", Date(ctx, t))
 }
@@ -128,4 +134,16 @@ func Delay(ctx context.Context, d time.Duration) string {
 
 func sameDay(a, b time.Time) bool {
 	return a.Year() == b.Year() && a.YearDay() == b.YearDay()
+}
+
+// DayMonth is a day without its year: 22 novembre, or 22 November.
+func DayMonth(ctx context.Context, t time.Time) string {
+	text := Date(ctx, t)
+	return text[:strings.LastIndexByte(text, ' ')]
+}
+
+// MonthYear is a month: novembre 2026, or November 2026.
+func MonthYear(ctx context.Context, t time.Time) string {
+	t = t.In(zoneOf(ctx))
+	return months[Lang(ctx)][t.Month()-1] + " " + strconv.Itoa(t.Year())
 }

@@ -49,14 +49,14 @@ func (id identity) do(fn func() error) (err error) {
 	return fn()
 }
 
-// parent is the process that started the daemon.
-var parent = os.Getppid()
+// pid is this process, and parent the one that started it.
+var pid, parent = os.Getpid(), os.Getppid()
 
 // deathSignal is the signal that the current thread gets when the parent dies,
 // 0 for none. A supervisor asks for it on the main thread and counts on it, but
 // the kernel forgets it with each change of identity, prctl(2).
 func deathSignal() (signal int32) {
-	if unix.Gettid() == unix.Getpid() {
+	if unix.Gettid() == pid {
 		_, _, _ = unix.RawSyscall(unix.SYS_PRCTL, unix.PR_GET_PDEATHSIG, uintptr(unsafe.Pointer(&signal)), 0)
 	}
 	return signal

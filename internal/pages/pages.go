@@ -99,6 +99,27 @@ func Forbidden(host string) []byte {
 	}.render(host, "")
 }
 
+// Unauthorized is shown when somebody gives no name and password, or wrong ones.
+func Unauthorized(host string) []byte {
+	return text{
+		Title:   "Accès réservé",
+		Heading: "Cette partie du site est réservée",
+		Text:    "Elle demande un identifiant et un mot de passe. L’association qui publie ce site peut vous les donner.",
+		Home:    true,
+		English: "This part of the site asks for a name and a password.",
+	}.render(host, "")
+}
+
+// Maintenance is shown, with status 503, while a site's people work on it.
+func Maintenance(host string) []byte {
+	return text{
+		Title:   "Site en travaux",
+		Heading: "Ce site revient bientôt",
+		Text:    "Ses responsables y travaillent en ce moment. Rien n’est perdu : revenez un peu plus tard.",
+		English: "This site is being worked on and will be back soon.",
+	}.render(host, "")
+}
+
 // Failed is shown when a site's own program went wrong or does not answer.
 func Failed(host string) []byte {
 	return text{

@@ -15,7 +15,7 @@ var update = flag.Bool("update", false, "write the golden files")
 
 func all(host, panel string) map[string][]byte {
 	return map[string][]byte{
-		"default": Default(host, panel), "suspended": Suspended(host, panel), "unknown": Unknown(host, panel),
+		"default": Default(host, panel), "suspended": Suspended(host, panel), "unauthorized": Unauthorized(host), "maintenance": Maintenance(host), "unknown": Unknown(host, panel),
 		"not-found": NotFound(host), "forbidden": Forbidden(host), "failed": Failed(host),
 	}
 }

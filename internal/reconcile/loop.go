@@ -44,13 +44,16 @@ type Config[K comparable] struct {
 	// loop try again after a backoff.
 	Do func(ctx context.Context, key K) error
 
+	// Longest bounds the wait before that; zero is MaxBackoff.
+	Longest time.Duration
+
 	// List names all keys. It is asked at the start and every Every.
 	List  func(ctx context.Context) ([]K, error)
 	Every time.Duration
 
 	// Listed is called after each list was queued; Failed with each error of
 	// Do (a *PanicError when it panicked) and the wait that follows, and with
-	// each error of List and the zero key. Both may be nil; Failed may be called
+	// each error of List, or panic in it, and the zero key. Both may be nil; Failed may be called
 	// by several goroutines at once.
 	Listed func(n int)
 	Failed func(key K, err error, again time.Duration)
@@ -65,7 +68,8 @@ type PanicError struct {
 // Error is the text for logs.
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
-// Protect turns a panic in do into an error.
+// Protect turns a panic in do into an error. A panic ends the process from
+// whichever goroutine it comes: who starts one for a key protects it, too.
 func Protect(do func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -148,7 +152,11 @@ func (l *Loop[K]) Run(ctx context.Context) {
 func (l *Loop[K]) relist(ctx context.Context) {
 	for failures := 0; ; {
 		wait := l.cfg.Every
-		keys, err := l.cfg.List(ctx)
+		var keys []K
+		err := Protect(func() (err error) {
+			keys, err = l.cfg.List(ctx)
+			return err
+		})
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -285,7 +293,9 @@ func (l *Loop[K]) settle(k K, from lane, err error) (wait time.Duration) {
 		s.failures = 0
 	} else {
 		s.failures++
-		wait = Backoff(s.failures)
+		if wait = Backoff(s.failures); l.cfg.Longest > 0 {
+			wait = min(wait, l.cfg.Longest)
+		}
 	}
 	switch {
 	case again != nowhere:

@@ -173,6 +173,27 @@ func TestLoop(t *testing.T) {
 		})
 	})
 
+	t.Run("a list that panics is asked for again", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLedger()
+			asked := 0
+			_, end := run(t, l, func(c *Config[string]) {
+				c.List = func(context.Context) ([]string, error) {
+					if asked++; asked == 1 {
+						panic("boom")
+					}
+					return []string{"a"}, nil
+				}
+			})
+			defer end()
+			time.Sleep(5 * time.Second)
+			synctest.Wait()
+			if diff := cmp.Diff([]string{"a"}, l.seen()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	})
+
 	t.Run("a fresh key passes all that a resync queued", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLedger()

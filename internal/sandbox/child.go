@@ -137,6 +137,11 @@ func limit(l Limits) error {
 			return fmt.Errorf("limit of %s: %w", r.name, err)
 		}
 	}
+	if l.Data > 0 {
+		if err := unix.Setrlimit(unix.RLIMIT_DATA, &unix.Rlimit{Cur: l.Data, Max: l.Data}); err != nil {
+			return fmt.Errorf("limit of memory: %w", err)
+		}
+	}
 	return nil
 }
 

@@ -27,8 +27,8 @@ var system = []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/lib
 // installation to another's secrets: no passwords, no keys, no service's
 // configuration. What is missing on the machine is left out.
 var etc = []string{
-	"alternatives", "fonts", "hosts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "mime.types",
-	"nsswitch.conf", "php/8.2", "protocols", "resolv.conf", "services", "ssl/certs", "ssl/openssl.cnf", "timezone",
+	"alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "mime.types",
+	"nsswitch.conf", "php", "protocols", "resolv.conf", "services", "ssl/certs", "ssl/openssl.cnf", "timezone",
 }
 
 // Devices without which programs do not run; none of them reaches hardware.
@@ -83,9 +83,14 @@ func makeEtc(spec Spec) error {
 	if err := makeDir("/etc"); err != nil {
 		return err
 	}
+	hosts, err := hosts(spec)
+	if err != nil {
+		return err
+	}
 	for name, text := range map[string]string{
 		"passwd": User + ":x:" + id + ":" + gid + "::" + Home + ":/bin/sh\n",
 		"group":  User + ":x:" + gid + ":\n",
+		"hosts":  hosts,
 	} {
 		if err := os.WriteFile(newRoot+"/etc/"+name, []byte(text), 0o644); err != nil {
 			return err
@@ -97,6 +102,19 @@ func makeEtc(spec Spec) error {
 		}
 	}
 	return nil
+}
+
+// hosts are the names that need no DNS: the site's own, before the machine's.
+func hosts(spec Spec) (string, error) {
+	machine, err := os.ReadFile("/etc/hosts")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	var own strings.Builder
+	for _, name := range spec.Names {
+		own.WriteString(spec.Address.String() + " " + name + "\n")
+	}
+	return own.String() + string(machine), nil
 }
 
 func makeDev(Spec) error {
@@ -136,7 +154,7 @@ func makeOwn(spec Spec) error {
 	if err := makeDir("/run"); err != nil {
 		return err
 	}
-	binds := append([]Bind{{From: spec.Home, To: Home}}, spec.Binds...)
+	binds := append([]Bind{{From: spec.Home, To: Home, ReadOnly: spec.Frozen}}, spec.Binds...)
 	if spec.MariaDBSocketDir != "" {
 		binds = append(binds, Bind{From: spec.MariaDBSocketDir, To: "/run/mysqld", ReadOnly: true})
 	}
@@ -147,6 +165,25 @@ func makeOwn(spec Spec) error {
 		}
 		if err := bind(b.From, b.To, info.IsDir(), b.ReadOnly); err != nil {
 			return err
+		}
+	}
+	if spec.Frozen {
+		return makeScratch(spec)
+	}
+	return nil
+}
+
+// makeScratch lets a frozen site write to memory where it always does. The home
+// itself is root's, so that its names mean what we made.
+func makeScratch(spec Spec) error {
+	options := fmt.Sprintf("mode=0700,size=16M,nr_inodes=4k,uid=%d,gid=%d", spec.UID, spec.GID)
+	for _, name := range Scratch {
+		to := newRoot + Home + "/" + name
+		if info, err := os.Lstat(to); err != nil || !info.IsDir() {
+			continue // a site without it does without it
+		}
+		if err := unix.Mount("tmpfs", to, "tmpfs", quiet, options); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +25,10 @@ import (
 
 // Home is where a site sees its home.
 const Home = "/srv/site"
+
+// Scratch are the folders of a home that programs write to all the time, and
+// that hold nothing that lasts.
+var Scratch = []string{"tmp", "sessions"}
 
 // User is the name that the site's uid has inside.
 const User = "site"
@@ -40,6 +45,15 @@ type Spec struct {
 	MariaDBSocketDir string `json:"mariadb_socket_dir,omitempty"` // becomes /run/mysqld, read-only
 	Binds            []Bind `json:"binds,omitempty"`
 
+	// Names lead to Address inside, whatever the DNS says: a site that asks
+	// itself reaches itself, behind a router and before its names are moved here.
+	Names   []string   `json:"names,omitempty"`
+	Address netip.Addr `json:"address,omitzero"`
+
+	// Frozen shows the home read-only, because it takes too much room; what is
+	// in Scratch can be written, in memory and within bounds.
+	Frozen bool `json:"frozen,omitempty"`
+
 	Program string   `json:"program"`        // absolute
 	Args    []string `json:"args,omitempty"` // without the program's name
 	Env     []string `json:"env,omitempty"`  // all of it
@@ -48,6 +62,10 @@ type Spec struct {
 	// Init leaves a small process of ours as number 1, which passes signals on
 	// and buries orphans. Programs that bury them, such as PHP-FPM, do without.
 	Init bool `json:"init,omitempty"`
+
+	// Offline leaves it no network: sockets in the file system are all that it
+	// can connect to.
+	Offline bool `json:"offline,omitempty"`
 
 	Limits Limits `json:"limits,omitzero"`
 
@@ -68,6 +86,7 @@ type Bind struct {
 type Limits struct {
 	Processes uint64 `json:"processes,omitempty"` // of the uid, all together
 	Files     uint64 `json:"files,omitempty"`     // open in one process
+	Data      uint64 `json:"data,omitempty"`      // bytes of one process's own memory; zero is no bound
 
 	Memory uint64 `json:"memory,omitempty"` // bytes, of the group
 	Tasks  uint64 `json:"tasks,omitempty"`  // processes and threads, of the group
@@ -127,12 +146,21 @@ func (s Spec) Check() error {
 			return fmt.Errorf("bind to %q: only below /run and /opt", b.To)
 		}
 	}
+	for _, name := range s.Names {
+		if !s.Address.IsValid() || s.Address.Zone() != "" || name == "" || strings.ContainsFunc(name, notOfNames) {
+			return fmt.Errorf("name %q at %v: not a host's", name, s.Address)
+		}
+	}
 	for _, text := range append(append([]string{s.Program}, s.Args...), s.Env...) {
 		if strings.IndexByte(text, 0) >= 0 {
 			return errors.New("a zero byte in the command")
 		}
 	}
 	return nil
+}
+
+func notOfNames(r rune) bool {
+	return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789.-", r)
 }
 
 func absolute(path string) bool { return filepath.IsAbs(path) && filepath.Clean(path) == path }
@@ -173,6 +201,9 @@ func Command(spec Spec, extraFiles []*os.File) *exec.Cmd {
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWIPC,
 		Pdeathsig:  syscall.SIGKILL,
+	}
+	if spec.Offline {
+		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWNET
 	}
 	return cmd
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -69,6 +70,16 @@ func run(t *testing.T, line string) string {
 func TestHomeIsWhereTheConfigurationSays(t *testing.T) {
 	if Home != config.SiteHome {
 		t.Errorf("Home = %s, config.SiteHome = %s", Home, config.SiteHome)
+	}
+}
+
+func TestASiteFindsItself(t *testing.T) {
+	spec := site(t, "getent ahosts www.itself.example; cat /etc/hosts")
+	spec.Names, spec.Address = []string{"itself.example", "www.itself.example"}, netip.MustParseAddr("127.0.0.7")
+	out, err := output(t, spec)
+	machine, readErr := os.ReadFile("/etc/hosts")
+	if err != nil || readErr != nil || !strings.HasPrefix(out, "127.0.0.7") || !strings.Contains(out, strings.TrimSpace(string(machine))) {
+		t.Errorf("%v %v: %s", err, readErr, out)
 	}
 }
 
@@ -331,6 +342,8 @@ func TestSpecificationsThatOpenTooMuchAreRefused(t *testing.T) {
 		"the whole machine as home":   func(s *Spec) { s.Home = "/" },
 		"a home with dots":            func(s *Spec) { s.Home = "/srv/../etc" },
 		"a relative program":          func(s *Spec) { s.Program = "php" },
+		"a name that is a line":       func(s *Spec) { s.Names, s.Address = []string{"a\n10.0.0.1 b"}, netip.MustParseAddr("127.0.0.1") },
+		"a name at no address":        func(s *Spec) { s.Names = []string{"a.example"} },
 		"a bind over the system":      func(s *Spec) { s.Binds = []Bind{{From: "/a", To: "/etc/passwd"}} },
 		"a bind out of its directory": func(s *Spec) { s.Binds = []Bind{{From: "/a", To: "/run/../etc/passwd"}} },
 		"a bind of the whole machine": func(s *Spec) { s.Binds = []Bind{{From: "/", To: "/run/all"}} },

@@ -176,3 +176,10 @@ func NativeHash(password string) string {
 	second := sha1.Sum(first[:])        //nolint:gosec // as above
 	return "*" + strings.ToUpper(hex.EncodeToString(second[:]))
 }
+
+// NewBytes draws n bytes.
+func NewBytes(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b)
+	return b
+}

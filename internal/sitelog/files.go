@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -19,12 +18,12 @@ import (
 type limits struct {
 	open int           // files held open
 	size int64         // of one file, before another is begun
-	kept int           // older files kept beside it
+	kept int           // full files of one day kept beside it
 	look time.Duration // how often a file that is held open is looked for by its name
 }
 
 func (l limits) orDefaults() limits {
-	d := limits{open: 256, size: 10 << 20, kept: 3, look: 2 * time.Second}
+	d := limits{open: 256, size: 32 << 20, kept: 8, look: 2 * time.Second}
 	if l.open > 0 {
 		d.open = l.open
 	}
@@ -46,12 +45,14 @@ type files struct {
 	limits limits
 	open   map[target]*list.Element
 	recent *list.List // of *file, the one written last in front
+	today  today
 }
 
 type file struct {
 	target target
 	f      *os.File
 	size   int64
+	day    string // of what was written to it last
 	looked time.Time
 }
 
@@ -67,11 +68,11 @@ func (s *files) directory(site uint64) string {
 	return s.layout.SiteLogs(site)
 }
 
-func (t target) name() string {
+func (t target) kind() Kind {
 	if t.error {
-		return "error.log"
+		return Errors
 	}
-	return "access.log"
+	return Access
 }
 
 // write appends whole lines to a file.
@@ -80,7 +81,8 @@ func (s *files) write(to target, data []byte) error {
 	if err != nil {
 		return err
 	}
-	if f.size > 0 && f.size+int64(len(data)) > s.limits.size {
+	day := s.today.day(time.Now())
+	if f.size > 0 && (f.day != day || f.size+int64(len(data)) > s.limits.size) {
 		if f, err = s.rotate(f); err != nil {
 			return err
 		}
@@ -89,6 +91,7 @@ func (s *files) write(to target, data []byte) error {
 	// configuration: O_APPEND keeps each write whole.
 	n, err := f.f.Write(data)
 	f.size += int64(n)
+	f.day = day
 	if err != nil {
 		s.forget(to)
 		return fmt.Errorf("sitelog: %w", err)
@@ -119,11 +122,11 @@ func (s *files) file(to target) (*file, error) {
 
 func (s *files) openFile(to target) (*file, error) {
 	dir := s.directory(to.site)
-	path := filepath.Join(dir, to.name())
+	path := filepath.Join(dir, to.kind().current())
 	const flags = os.O_WRONLY | os.O_APPEND | os.O_CREATE | unix.O_NOFOLLOW
 	f, err := os.OpenFile(path, flags, 0o640)
 	if isMissing(err) {
-		if err := os.Mkdir(dir, 0o750); err != nil && !errors.Is(err, os.ErrExist) {
+		if err := makeDir(dir); err != nil {
 			return nil, err
 		}
 		f, err = os.OpenFile(path, flags, 0o640)
@@ -132,10 +135,25 @@ func (s *files) openFile(to target) (*file, error) {
 		return nil, err
 	}
 	info, err := f.Stat()
+	if err == nil && info.Size() == 0 {
+		err = f.Chown(-1, config.PanelUID)
+	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &file{target: to, f: f, size: info.Size(), looked: time.Now()}, nil
+	return &file{target: to, f: f, size: info.Size(), day: dayOf(info.ModTime()), looked: time.Now()}, nil
+}
+
+// makeDir makes a site's directory, which the panel reads and no site.
+func makeDir(dir string) error {
+	err := os.Mkdir(dir, 0o750)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		err = os.Chown(dir, -1, config.PanelUID)
+	}
+	return err
 }
 
 // current reports whether the name of a file still leads to it.
@@ -152,11 +170,12 @@ func (s *files) current(f *file) bool {
 	return true
 }
 
-// rotate begins a new file and keeps the older ones beside it. Two programs may
-// come to it at once: the second finds that it is done.
+// rotate begins a new file and keeps the full one beside it, under its day. Two
+// programs may come to it at once: the second finds that it is done.
 func (s *files) rotate(f *file) (*file, error) {
 	to := f.target
-	lock, err := os.Open(s.directory(to.site))
+	dir := s.directory(to.site)
+	lock, err := os.Open(dir)
 	if err != nil {
 		s.forget(to)
 		return nil, fmt.Errorf("sitelog: rotate: %w", err)
@@ -166,22 +185,30 @@ func (s *files) rotate(f *file) (*file, error) {
 		return nil, fmt.Errorf("sitelog: rotate: %w", err)
 	}
 	if s.current(f) {
-		path := f.f.Name()
-		for n := s.limits.kept; n > 0; n-- {
-			from := path
-			if n > 1 {
-				from = older(path, n-1)
-			}
-			if err := os.Rename(from, older(path, n)); err != nil && !isMissing(err) {
-				return nil, fmt.Errorf("sitelog: rotate: %w", err)
-			}
+		if err := s.putAside(dir, f); err != nil {
+			return nil, fmt.Errorf("sitelog: rotate: %w", err)
 		}
 	}
 	s.forget(to)
 	return s.file(to)
 }
 
-func older(path string, n int) string { return path + "." + strconv.Itoa(n) }
+// putAside gives a full file its name for good; of those of its day the oldest
+// go when there are too many.
+func (s *files) putAside(dir string, f *file) error {
+	next, kept, err := nextSegment(dir, f.target.kind(), f.day)
+	if err != nil {
+		return err
+	}
+	for _, old := range kept {
+		if old.Day == f.day && old.N <= next.N-s.limits.kept {
+			if err := os.Remove(filepath.Join(dir, old.name())); err != nil && !isMissing(err) {
+				return err
+			}
+		}
+	}
+	return os.Rename(f.f.Name(), filepath.Join(dir, next.name()))
+}
 
 func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 

@@ -1,11 +1,14 @@
 // Package sitelog reads Apache's one stream of log records and writes them to
-// each site's own files, which only root can read and no site can reach. It
-// takes the secret tokens of paths out on the way, escapes what could steer a
-// terminal, and keeps the files from growing without end.
+// each site's own files, which root and the panel can read and no site can
+// reach. It takes the secret tokens of paths out on the way, escapes what could
+// steer a terminal, keeps the files from growing without end, and counts what
+// passes (count.go), so that no log is ever read for its figures. What reads
+// the files for people is here too (read.go), and what makes them go (keep.go).
 //
 // It never makes Apache wait for a slow disk for long: what cannot be written
 // then is left out, and counted. It decides nothing about sites; a link that
-// the Apache driver keeps leads from a host name to the site's directory.
+// the Apache driver keeps leads from a host name to the site's directory. It
+// keeps no visitor's address but in the logs themselves.
 package sitelog
 
 import (
@@ -95,9 +98,11 @@ func (p pipe) Read(b []byte) (int, error) {
 type splitter struct {
 	files   *files
 	names   *names
+	counter *counter
 	tokens  *regexp.Regexp
 	root    []byte
-	rest    []byte // the beginning of a record whose end has not come yet
+	now     time.Time // when the part of the stream that is being cut came
+	rest    []byte    // the beginning of a record whose end has not come yet
 	batch   map[target][]byte
 	dropped atomic.Int64
 }
@@ -110,11 +115,12 @@ type target struct {
 
 func newSplitter(layout config.Layout, l limits) *splitter {
 	return &splitter{
-		files:  newFiles(layout, l.orDefaults()),
-		names:  newNames(layout),
-		tokens: regexp.MustCompile(regexp.QuoteMeta(layout.Root) + `/+([tf])/+[0-9a-f]{32}`),
-		root:   []byte(layout.Root + "/"),
-		batch:  map[target][]byte{},
+		files:   newFiles(layout, l.orDefaults()),
+		names:   newNames(layout),
+		counter: newCounter(layout),
+		tokens:  regexp.MustCompile(regexp.QuoteMeta(layout.Root) + `/+([tf])/+[0-9a-f]{32}`),
+		root:    []byte(layout.Root + "/"),
+		batch:   map[target][]byte{},
 	}
 }
 
@@ -126,11 +132,21 @@ func (s *splitter) run(ctx context.Context, r io.Reader) error {
 		readErr <- s.read(r, full)
 	}()
 	defer s.files.close()
-	for chunk := range full {
-		s.split(chunk)
+	defer s.counter.write()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for open := true; open; {
+		var chunk []byte
+		select {
+		case chunk, open = <-full:
+			s.split(chunk)
+		case now := <-tick.C:
+			s.counter.writeDue(now)
+			continue
+		}
 		// What waits already is written along: one write for each file.
 		for range min(len(full), atOnce) {
-			s.split(<-full)
+			s.split(<-full) // nil, once there will be no more
 		}
 		if n := s.dropped.Swap(0); n > 0 {
 			s.add(target{error: true}, fmt.Appendf(nil, "cancale: %d bytes of the log were left out: the disk was too slow", n))
@@ -184,6 +200,7 @@ func (s *splitter) read(r io.Reader, full chan<- []byte) error {
 
 // split cuts a part of the stream into records.
 func (s *splitter) split(chunk []byte) {
+	s.now = time.Now()
 	data := chunk
 	if len(s.rest) > 0 {
 		data = append(s.rest, chunk...)
@@ -218,7 +235,11 @@ func (s *splitter) record(record []byte) {
 	}
 	if record[0] == separator && len(record) > 3 && (record[1] == 'A' || record[1] == 'E') && record[2] == ' ' {
 		if host, line, ok := bytes.Cut(record[3:], []byte{' '}); ok {
-			s.add(target{site: s.names.site(string(host)), error: record[1] == 'E'}, line)
+			to := target{site: s.names.site(host, s.now), error: record[1] == 'E'}
+			s.add(to, line)
+			if !to.error && to.site != 0 {
+				s.counter.add(to.site, line, s.now)
+			}
 			return
 		}
 	}
@@ -246,6 +267,14 @@ func (s *splitter) add(to target, line []byte) {
 func appendSafe(to, line []byte) []byte {
 	const digits = "0123456789abcdef"
 	for len(line) > 0 {
+		plain := 0
+		for plain < len(line) && line[plain] >= ' ' && line[plain] < 0x7f {
+			plain++
+		}
+		if plain > 0 {
+			to, line = append(to, line[:plain]...), line[plain:]
+			continue
+		}
 		r, size := utf8.DecodeRune(line)
 		if r == utf8.RuneError && size == 1 || unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
 			for _, b := range line[:size] {
@@ -291,11 +320,11 @@ func newNames(layout config.Layout) *names {
 }
 
 // site is the site that a host name leads to; 0 when it leads to none.
-func (n *names) site(host string) uint64 {
-	now := time.Now()
-	if k, ok := n.known[host]; ok && now.Before(k.until) {
+func (n *names) site(name []byte, now time.Time) uint64 {
+	if k, ok := n.known[string(name)]; ok && now.Before(k.until) {
 		return k.site
 	}
+	host := string(name)
 	if len(n.known) >= maxNames {
 		clear(n.known)
 	}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -118,13 +119,13 @@ func TestRun(t *testing.T) {
 	}
 }
 
-func TestOnlyRootReadsTheFiles(t *testing.T) {
+func TestOnlyRootAndThePanelReadTheFiles(t *testing.T) {
 	l := newLayout(t, map[string]int{"a.example": 1})
 	if err := Run(t.Context(), strings.NewReader("\x1eA a.example x\n"), l); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]os.FileMode{l.SiteLogs(1): os.ModeDir | 0o750, filepath.Join(l.SiteLogs(1), "access.log"): 0o640} {
-		if info, err := os.Stat(path); err != nil || info.Mode() != want {
+		if info, err := os.Stat(path); err != nil || info.Mode() != want || info.Sys().(*syscall.Stat_t).Gid != config.PanelUID {
 			t.Errorf("%s: %v, %v", path, info.Mode(), err)
 		}
 	}
@@ -174,6 +175,27 @@ func TestOldFilesGo(t *testing.T) {
 	got := written(t, l)
 	if len(got) != 3 || !strings.HasSuffix(got["1/access.log"], "line 99\n") {
 		t.Errorf("%v", got)
+	}
+}
+
+func TestEachDayHasItsFiles(t *testing.T) {
+	l := newLayout(t, map[string]int{"a.example": 1})
+	write := func(line string) {
+		t.Helper()
+		if err := Run(t.Context(), strings.NewReader("\x1eA a.example "+line+"\n"), l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("of yesterday")
+	current := filepath.Join(l.SiteLogs(1), "access.log")
+	yesterday := time.Now().AddDate(0, 0, -1)
+	if err := os.Chtimes(current, yesterday, yesterday); err != nil {
+		t.Fatal(err)
+	}
+	write("of today")
+	want := map[string]string{"1/access-" + dayOf(yesterday) + ".1.log": "of yesterday\n", "1/access.log": "of today\n"}
+	if diff := cmp.Diff(want, written(t, l)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
@@ -291,6 +313,8 @@ func BenchmarkSplit(b *testing.B) {
 		fmt.Fprintf(&stream, "\x1eA %c.example 192.0.2.1 - - [22/Nov/2026:22:04:22 +0000] \"GET /%d HTTP/1.1\" 200 2795 \"-\" \"Mozilla/5.0 (X11; Linux x86_64)\"\n", 'a'+i%2, i)
 	}
 	b.SetBytes(int64(stream.Len()))
+	b.ReportMetric(0, "ns/op")
+	defer func() { b.ReportMetric(float64(b.N)*1000/b.Elapsed().Seconds(), "lines/s") }()
 	for b.Loop() {
 		if err := Run(b.Context(), bytes.NewReader(stream.Bytes()), l); err != nil {
 			b.Fatal(err)

@@ -27,6 +27,7 @@ type AccountRow struct {
 	hosting.Account
 	Plan   hosting.Plan  `gorm:"-"`
 	Usage  hosting.Usage `gorm:"-"`
+	Space  hosting.Space `gorm:"-"`
 	Failed int           `gorm:"-"` // sites and databases that could not be applied
 }
 
@@ -48,7 +49,7 @@ var accountSorts = map[string]string{
 // Accounts lists the accounts in scope: one page of them, and how many there
 // are in all.
 func (s *Store) Accounts(ctx context.Context, scope hosting.Scope, f AccountFilter) ([]AccountRow, int, error) {
-	c := scoped(scope, "a.id")
+	c := scoped(scope, "a.id").and("a.kept_until IS NULL")
 	if f.Search != "" {
 		c.and("a.name LIKE ? OR a.label LIKE ?", like(strings.ToLower(f.Search)), like(f.Search))
 	}
@@ -89,7 +90,7 @@ func (s *Store) AccountsAmong(ctx context.Context, scope hosting.Scope, ids []ho
 	if len(ids) == 0 {
 		return []hosting.Account{}, nil
 	}
-	c := scoped(scope, "a.id").and("a.id IN ?", ids)
+	c := scoped(scope, "a.id").and("a.id IN ?", ids).and("a.kept_until IS NULL")
 	return list[hosting.Account](s.db.WithContext(ctx), "SELECT a.* FROM accounts a"+c.where()+" ORDER BY a.label, a.id", c.args...)
 }
 
@@ -105,7 +106,7 @@ func (s *Store) AccountByName(ctx context.Context, scope hosting.Scope, name hos
 
 func (s *Store) account(ctx context.Context, c *conditions) (AccountRow, error) {
 	db := s.db.WithContext(ctx)
-	rows, err := list[AccountRow](db, "SELECT a.* FROM accounts a"+c.where(), c.args...)
+	rows, err := list[AccountRow](db, "SELECT a.* FROM accounts a"+c.and("a.kept_until IS NULL").where(), c.args...)
 	if err == nil && len(rows) == 0 {
 		err = orNotFound(errNoRow, "account")
 	}
@@ -139,7 +140,12 @@ func completeAccounts(db *gorm.DB, rows []AccountRow) error {
 	if err != nil {
 		return err
 	}
+	room, err := spaces(db, " WHERE a.id IN ?", ids)
+	if err != nil {
+		return err
+	}
 	for i := range rows {
+		rows[i].Space = room[rows[i].ID]
 		rows[i].Usage, rows[i].Failed = counts[rows[i].ID].Usage, counts[rows[i].ID].failed
 		if at := slices.IndexFunc(found, func(p hosting.Plan) bool { return p.ID == rows[i].PlanID }); at >= 0 {
 			rows[i].Plan = found[at]
@@ -166,7 +172,7 @@ func countThings(db *gorm.DB, ids []hosting.AccountID) (map[hosting.AccountID]th
 	rows, err := list[count](db,
 		"SELECT account_id, 'sites' AS kind, state, COUNT(*) AS n FROM sites"+stays+" GROUP BY account_id, state"+
 			" UNION ALL SELECT account_id, 'databases', state, COUNT(*) FROM hosted_databases"+stays+" GROUP BY account_id, state"+
-			" UNION ALL SELECT account_id, 'ftp_logins', 'live', COUNT(*) FROM ftp_logins WHERE account_id IN ? GROUP BY account_id",
+			" UNION ALL SELECT account_id, 'ftp_logins', 'live', COUNT(*) FROM ftp_logins WHERE account_id IN ? AND removing = 0 GROUP BY account_id",
 		ids, ids, ids)
 	if err != nil {
 		return nil, err
@@ -204,7 +210,7 @@ func removal(db *gorm.DB, account hosting.Account) (Removal, error) {
 	var errs [4]error
 	r.Sites, errs[0] = list[hosting.Hostname](db, "SELECT host FROM sites WHERE account_id = ? AND state <> 'removed' ORDER BY host", account.ID)
 	r.Databases, errs[1] = list[hosting.DatabaseName](db, "SELECT name FROM hosted_databases WHERE account_id = ? AND state <> 'removed' ORDER BY name", account.ID)
-	r.FTPLogins, errs[2] = list[hosting.FTPName](db, "SELECT login FROM ftp_logins WHERE account_id = ? ORDER BY login", account.ID)
+	r.FTPLogins, errs[2] = list[hosting.FTPName](db, "SELECT login FROM ftp_logins WHERE account_id = ? AND removing = 0 ORDER BY login", account.ID)
 	r.Persons, errs[3] = list[hosting.Email](db, "SELECT p.email FROM memberships m JOIN persons p ON p.id = m.person_id WHERE m.account_id = ? ORDER BY p.email", account.ID)
 	return r, errors.Join(errs[:]...)
 }
@@ -260,8 +266,9 @@ func (t *tx) createAccount(spec hosting.AccountSpec) (hosting.Account, error) {
 	return account, nil
 }
 
-// freeAccountName refuses a name that is taken. A name that only an emptied
-// account still holds is taken from it.
+// freeAccountName refuses a name that is taken, also by an account that was
+// removed and can be brought back. A name that only an emptied account still
+// holds is taken from it.
 func (t *tx) freeAccountName(name hosting.AccountName) error {
 	holder, err := one[hosting.Account](t.DB, "SELECT * FROM accounts WHERE name = ? FOR UPDATE", name)
 	switch {
@@ -271,6 +278,8 @@ func (t *tx) freeAccountName(name hosting.AccountName) error {
 		return err
 	case !holder.Removing:
 		return hosting.Refuse(hosting.Conflict, "name", "account.name_taken", string(name))
+	case holder.Trash.Kept():
+		return hosting.Refuse(hosting.Conflict, "name", "account.name_kept", string(name))
 	}
 	if _, err := forgetRemoved(t.DB, holder.ID); err != nil {
 		return err
@@ -335,7 +344,7 @@ func (s *Store) setSuspended(ctx context.Context, actor hosting.Actor, action st
 			return err
 		}
 		for _, table := range placed {
-			if err := t.raise(table, hosting.Pending, "account_id = ? AND removing = 0", id); err != nil {
+			if err := t.raise(table, "account_id = ? AND removing = 0", id); err != nil {
 				return err
 			}
 		}
@@ -346,12 +355,12 @@ func (s *Store) setSuspended(ctx context.Context, actor hosting.Actor, action st
 	})
 }
 
-// RemoveAccount asks that an account and all that it has be gone. Its FTP
-// logins go at once; the account itself goes at the sweep that finds its sites
-// and databases cleaned away.
+// RemoveAccount takes an account and all that it has out of service. For some
+// days it can be brought back, with what is removed now; its people lose their
+// access to it at once.
 func (s *Store) RemoveAccount(ctx context.Context, actor hosting.Actor, id hosting.AccountID) error {
 	return s.write(ctx, actor, "account.remove", func(t *tx) error {
-		account, err := t.lockAccount(id, hosting.AdminAccounts)
+		account, err := t.lockAnyAccount(id, hosting.AdminAccounts)
 		if err != nil {
 			return err
 		}
@@ -362,15 +371,20 @@ func (s *Store) RemoveAccount(ctx context.Context, actor hosting.Actor, id hosti
 		if err != nil {
 			return err
 		}
-		if err := t.Exec("UPDATE accounts SET removing = 1 WHERE id = ?", id).Error; err != nil {
+		until, err := t.keptUntil()
+		if err != nil {
+			return err
+		}
+		err = t.Exec("UPDATE accounts SET removing = 1, removed_at = ?, removed_by = ?, kept_until = ? WHERE id = ?", t.now, t.actor.Name, until, id).Error
+		if err != nil {
 			return err
 		}
 		for _, table := range placed {
-			if err := t.raise(table, hosting.Removing, "account_id = ? AND removing = 0", id); err != nil {
+			if err := t.discard(table, hosting.TrashAccount, until, "account_id = ?", id); err != nil {
 				return err
 			}
 		}
-		if err := t.Exec("DELETE FROM ftp_logins WHERE account_id = ?", id).Error; err != nil {
+		if err := t.discardLogins(hosting.TrashAccount, until, "account_id = ?", id); err != nil {
 			return err
 		}
 		t.note(id, string(account.Name), going, nil)
@@ -379,8 +393,17 @@ func (s *Store) RemoveAccount(ctx context.Context, actor hosting.Actor, id hosti
 }
 
 // lockAccount reads an account for the rest of the transaction, for an actor
-// who holds one of the permissions for it.
+// who holds one of the permissions for it. One that was removed is not found.
 func (t *tx) lockAccount(id hosting.AccountID, permissions ...hosting.Permission) (hosting.Account, error) {
+	account, err := t.lockAnyAccount(id, permissions...)
+	if err == nil && account.Trash.Kept() {
+		return hosting.Account{}, orNotFound(errNoRow, "account")
+	}
+	return account, err
+}
+
+// lockAnyAccount is lockAccount for what is also done to removed accounts.
+func (t *tx) lockAnyAccount(id hosting.AccountID, permissions ...hosting.Permission) (hosting.Account, error) {
 	if err := t.allow(id, "account", permissions...); err != nil {
 		return hosting.Account{}, err
 	}
@@ -443,14 +466,10 @@ const noProblem = `{"key":""}`
 
 // raise makes a new wish of rows: the agent has to look at them now. table and
 // where are ours, never a person's.
-func (t *tx) raise(table string, state hosting.State, where string, args ...any) error {
-	removing := ""
-	if state == hosting.Removing {
-		removing = ", removing = 1"
-	}
+func (t *tx) raise(table, where string, args ...any) error {
 	t.wake = true
-	return t.Exec("UPDATE "+table+" SET generation = generation + 1, state = ?, problem = ?, attempts = 0, due_at = ?, changed_at = ?"+removing+
-		" WHERE state <> 'removed' AND "+where, append([]any{state, noProblem, t.now, t.now}, args...)...).Error
+	return t.Exec("UPDATE "+table+" SET generation = generation + 1, state = 'pending', problem = ?, attempts = 0, due_at = ?, changed_at = ?"+
+		" WHERE state <> 'removed' AND "+where, append([]any{noProblem, t.now, t.now}, args...)...).Error
 }
 
 // wished is the Sync part of a new row.

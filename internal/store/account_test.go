@@ -168,9 +168,9 @@ func TestAccounts(t *testing.T) {
 			t.Error(diff)
 		}
 	})
-	t.Run("removed: everything is asked to go, and nothing new comes", func(t *testing.T) {
-		ok(t, st.RemoveAccount(t.Context(), root, account.ID))
-		ok(t, st.RemoveAccount(t.Context(), root, account.ID))
+	t.Run("removed for good: everything is asked to go, and nothing new comes", func(t *testing.T) {
+		ok(t, st.PurgeAccount(t.Context(), root, account.ID))
+		ok(t, st.PurgeAccount(t.Context(), root, account.ID))
 		if row := must(st.Site(t.Context(), everything, site.ID))(t); row.Sync.State != hosting.Removing || !row.Sync.Removing || row.Sync.Generation != 4 {
 			t.Errorf("%+v", row.Sync)
 		}
@@ -205,7 +205,7 @@ func TestAccounts(t *testing.T) {
 	t.Run("asked for again before the sweep", func(t *testing.T) {
 		first := anAccount(t, st, "again")
 		aSite(t, st, first, "again.example.org")
-		ok(t, st.RemoveAccount(t.Context(), root, first.ID))
+		ok(t, st.PurgeAccount(t.Context(), root, first.ID))
 		settle(t, node)
 		second := anAccount(t, st, "again")
 		if second.ID == first.ID {
@@ -243,8 +243,8 @@ func TestDatabases(t *testing.T) {
 			t.Errorf("%+v", after)
 		}
 	})
-	t.Run("removed, its name is free when the machine is clean", func(t *testing.T) {
-		must(st.RemoveDatabase(t.Context(), root, database.ID))(t)
+	t.Run("removed for good, its name is free when the machine is clean", func(t *testing.T) {
+		must(st.PurgeDatabase(t.Context(), root, database.ID))(t)
 		_, _, err := st.CreateDatabase(t.Context(), root, account.ID, "one_blog")
 		refused(t, err, hosting.Conflict, "name", "database.removing")
 		_, _, err = st.ResetDatabasePassword(t.Context(), root, database.ID)

@@ -10,14 +10,14 @@ import (
 // AuditFilter narrows the audit log. Zero values do not narrow.
 type AuditFilter struct {
 	Account       hosting.AccountID
-	Since         time.Time
+	Since, Until  time.Time
+	Actor         string // all of it
+	Thing         string // one of hosting.AuditThings
 	Search        string // in the actor, the action and the target
 	Page, PerPage int
 }
 
-// Audit lists what was done, the latest first: one page, and how many entries
-// there are in all. What belongs to no account is for who may see everything.
-func (s *Store) Audit(ctx context.Context, scope hosting.Scope, f AuditFilter) ([]hosting.AuditEntry, int, error) {
+func (f AuditFilter) conditions(scope hosting.Scope) *conditions {
 	c := scoped(scope, "e.account_id")
 	if f.Account != 0 {
 		c.and("e.account_id = ?", f.Account)
@@ -25,16 +25,37 @@ func (s *Store) Audit(ctx context.Context, scope hosting.Scope, f AuditFilter) (
 	if !f.Since.IsZero() {
 		c.and("e.at >= ?", f.Since.UTC())
 	}
+	if !f.Until.IsZero() {
+		c.and("e.at < ?", f.Until.UTC())
+	}
+	if f.Actor != "" {
+		c.and("e.actor = ?", f.Actor)
+	}
+	if f.Thing != "" {
+		c.and("SUBSTRING_INDEX(e.action, '.', 1) IN ?", hosting.AuditNouns(f.Thing))
+	}
 	if f.Search != "" {
 		pattern := like(f.Search)
-		c.and("e.actor LIKE ? OR e.action LIKE ? OR e.target LIKE ?", pattern, pattern, pattern)
+		c.and("e.actor LIKE ? OR e.action LIKE ? OR e.target LIKE ? OR e.behalf LIKE ?", pattern, pattern, pattern, pattern)
 	}
+	return c
+}
+
+// countAudit is how far the log is counted; beyond, there are "more".
+const countAudit = 10_000
+
+// Audit lists what was done, the latest first: one page, and how many entries
+// there are in all, counted up to 10,000. What belongs to no account is for who
+// may see everything.
+func (s *Store) Audit(ctx context.Context, scope hosting.Scope, f AuditFilter) ([]hosting.AuditEntry, int, error) {
+	c := f.conditions(scope)
 	db := s.db.WithContext(ctx)
-	total, err := one[int](db, "SELECT COUNT(*) FROM audit_entries e"+c.where(), c.args...)
+	total, err := one[int](db, "SELECT COUNT(*) FROM (SELECT 1 FROM audit_entries e"+c.where()+" LIMIT ?) found", c.with(countAudit)...)
 	if err != nil {
 		return nil, 0, err
 	}
 	limit, offset := limits(f.Page, f.PerPage)
+	offset = min(offset, countAudit)
 	rows, err := list[hosting.AuditEntry](db, "SELECT e.* FROM audit_entries e"+c.where()+" ORDER BY e.id DESC LIMIT ? OFFSET ?", c.with(limit, offset)...)
 	return rows, total, err
 }

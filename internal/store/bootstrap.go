@@ -24,16 +24,19 @@ type BootstrapConfig struct {
 	AppPassword   string
 	AgentUser     string
 	AgentPassword string
+	FTPUser       string
+	FTPPassword   string
 }
 
-// Bootstrap makes the database, its schema and its two users, with the
+// Bootstrap makes the database, its schema and its three users, with the
 // passwords and the rights that they must have now. It may be run at any time;
 // what is there is kept.
 //
 // The application may read and write rows; the agent may read what it applies
-// and write how far it is. Neither may change the schema.
+// and write how far it is; the FTP daemon may read what a login reaches and who
+// acts through it, and write what it notes of them. None may change the schema.
 func Bootstrap(ctx context.Context, cfg BootstrapConfig) error {
-	for _, name := range []string{cfg.Database, cfg.AppUser, cfg.AgentUser} {
+	for _, name := range []string{cfg.Database, cfg.AppUser, cfg.AgentUser, cfg.FTPUser} {
 		if !identifier.MatchString(name) {
 			return fmt.Errorf("store: bootstrap: %q is no name for a database or a user", name)
 		}
@@ -42,7 +45,7 @@ func Bootstrap(ctx context.Context, cfg BootstrapConfig) error {
 	if root.User == "" {
 		root.User = "root"
 	}
-	server, err := connect(root)
+	server, err := connect(root, 0)
 	if err != nil {
 		return err
 	}
@@ -57,10 +60,18 @@ func Bootstrap(ctx context.Context, cfg BootstrapConfig) error {
 	statements := userStatements(cfg.AppUser, cfg.AppPassword)
 	statements = append(statements, fmt.Sprintf("GRANT SELECT, INSERT, UPDATE, DELETE ON `%s`.* TO '%s'@'localhost'", onlyThis(cfg.Database), cfg.AppUser))
 	statements = append(statements, userStatements(cfg.AgentUser, cfg.AgentPassword)...)
-	for _, g := range agentGrants {
-		statements = append(statements, fmt.Sprintf("GRANT %s ON `%s`.%s TO '%s'@'localhost'", g.rights, cfg.Database, g.table, cfg.AgentUser))
-	}
+	statements = append(statements, grantStatements(cfg.Database, cfg.AgentUser, agentGrants)...)
+	statements = append(statements, userStatements(cfg.FTPUser, cfg.FTPPassword)...)
+	statements = append(statements, grantStatements(cfg.Database, cfg.FTPUser, ftpGrants)...)
 	return execAll(ctx, server, statements...)
+}
+
+func grantStatements(database, user string, grants []grant) []string {
+	statements := make([]string, len(grants))
+	for i, g := range grants {
+		statements[i] = fmt.Sprintf("GRANT %s ON `%s`.%s TO '%s'@'localhost'", g.rights, database, g.table, user)
+	}
+	return statements
 }
 
 // identifier is what may stand between quotes in a statement that takes no
@@ -70,17 +81,62 @@ var identifier = regexp.MustCompile(`^[a-z][a-z0-9_]{0,47}$`)
 // onlyThis is a database's name where GRANT takes a pattern.
 func onlyThis(name string) string { return strings.ReplaceAll(name, "_", `\_`) }
 
-// syncColumns are what the agent writes, and all that it writes.
+// syncColumns are what the agent writes of things, and all that it writes
+// besides the date after which a removed one goes for good.
 const syncColumns = "observed, state, problem, attempts, due_at, changed_at"
 
-var agentGrants = []struct{ rights, table string }{
+// grant is what one of our daemons may do with a table.
+type grant struct{ rights, table string }
+
+// noteAudit lets a daemon add to the audit log, which it may not read.
+const noteAudit = "INSERT (at, actor, source, action, account_id, target, behalf, `before`, `after`)"
+
+var agentGrants = []grant{
 	{"SELECT", "nodes"},
-	{"SELECT (id, name, suspended, removing)", "accounts"},
+	{"SELECT (id, name, suspended, removing, plan_id)", "accounts"},
+	{"SELECT (id, disk_mb, database_mb)", "plans"},
 	{"SELECT", "sites"},
 	{"SELECT", "site_names"},
 	{"SELECT", "hosted_databases"},
-	{"UPDATE (" + syncColumns + ")", "sites"},
-	{"UPDATE (" + syncColumns + ")", "hosted_databases"},
+	{noteAudit, "audit_entries"},
+	{"UPDATE (php)", "nodes"},
+	{"SELECT, UPDATE (due_at)", "tasks"},
+	{"SELECT, INSERT, UPDATE, DELETE", "task_runs"},
+	{"UPDATE (" + syncColumns + ", kept_until)", "sites"},
+	{"UPDATE (" + syncColumns + ", kept_until)", "hosted_databases"},
+	{"SELECT", "settings"},
+	{"SELECT, INSERT, UPDATE", "disk_usage"},
+	{"SELECT, INSERT, UPDATE", "account_space"},
+	{"SELECT, INSERT, UPDATE", "database_usage"},
+	{"SELECT", "database_users"},
+	{"SELECT, INSERT, DELETE", "database_passes"},
+	{"SELECT, UPDATE (state, size, done, seen_at, ended_at, result, report)", "database_works"},
+	{"SELECT, INSERT, UPDATE", "site_traffic"},
+	{"SELECT, INSERT, UPDATE", "site_traffic_names"},
+	{"SELECT, INSERT, UPDATE", "account_traffic"},
+	{"SELECT, INSERT, DELETE", "traffic_batches"},
+	{"SELECT, INSERT, UPDATE, DELETE", "samples"},
+	{"SELECT (state)", "mails"},
+}
+
+// ftpGrants are those of the FTP daemon. Whoever takes it over reads no password
+// but those of FTP logins and of protected folders (sites.behaviour), which are
+// hashes, and changes no wish.
+var ftpGrants = []grant{
+	{"SELECT, UPDATE (last_used_at)", "ftp_logins"},
+	{"SELECT, UPDATE (last_used_at)", "ftp_keys"},
+	{"SELECT (id, name, label, suspended, removing, expires, plan_id, kept_until)", "accounts"},
+	{"SELECT (id, disk_mb)", "plans"},
+	{"SELECT", "sites"},
+	{"SELECT", "site_names"},
+	{"SELECT (id, email, role, disabled)", "persons"},
+	{"SELECT", "memberships"},
+	{"SELECT", "settings"},
+	{"SELECT", "account_space"},
+	{"SELECT, INSERT, UPDATE", "disk_usage"},
+	{"SELECT, INSERT, UPDATE, DELETE", "throttles"},
+	{"INSERT", "transfers"},
+	{noteAudit, "audit_entries"},
 }
 
 // userStatements make a user who has this password and no right. The password
@@ -107,7 +163,7 @@ func execAll(ctx context.Context, db *sql.DB, statements ...string) error {
 // Migrate brings the schema to the newest step. cfg names a user who may
 // change it.
 func Migrate(ctx context.Context, cfg Config) error {
-	db, err := connect(cfg)
+	db, err := connect(cfg, 0)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ type DatabaseFilter struct {
 	Search        string
 	State         hosting.State
 	Page, PerPage int
-	Sort          string // "name", "account", "state", "created"; "-" before it turns the order
+	Sort          string // "name", "account", "state", "created", "size"; "-" before it turns the order
 }
 
 // DatabaseRow is a database and whose it is.
@@ -25,9 +25,13 @@ type DatabaseRow struct {
 	hosting.Database
 	AccountName  hosting.AccountName
 	AccountLabel string
+	Size         hosting.DatabaseSize `gorm:"-"` // Databases alone reads it
 }
 
-var databaseSorts = map[string]string{"name": "d.name", "account": "a.label", "state": "d.state", "created": "d.created_at"}
+var databaseSorts = map[string]string{
+	"name": "d.name", "account": "a.label", "state": "d.state", "created": "d.created_at",
+	"size": "(SELECT u.bytes FROM database_usage u WHERE u.database_id = d.id)",
+}
 
 const (
 	databaseColumns = "SELECT d.*, a.suspended AS account_suspended, a.name AS account_name, a.label AS account_label"
@@ -54,7 +58,12 @@ func (s *Store) Databases(ctx context.Context, scope hosting.Scope, f DatabaseFi
 		return nil, 0, err
 	}
 	limit, offset := limits(f.Page, f.PerPage)
-	rows, err := list[DatabaseRow](db, databaseColumns+fromDatabases+c.where()+order(f.Sort, databaseSorts, "name", "d.id")+" LIMIT ? OFFSET ?", c.with(limit, offset)...)
+	by := order(f.Sort, databaseSorts, "name", "d.id")
+	// Sorting ids is ten times cheaper than sorting rows.
+	rows, err := list[DatabaseRow](db, databaseColumns+fromDatabases+" JOIN (SELECT d.id"+fromDatabases+c.where()+by+" LIMIT ? OFFSET ?) page ON page.id = d.id"+by, c.with(limit, offset)...)
+	if err == nil {
+		err = addSizes(db, rows)
+	}
 	return rows, total, err
 }
 
@@ -115,15 +124,23 @@ func (s *Store) CreateDatabase(ctx context.Context, actor hosting.Actor, account
 	return database, password, nil
 }
 
-// freeDatabaseName refuses a name that is taken; one that only a removed
-// database still holds is taken from it.
+// freeDatabaseName refuses a name that is taken, also by a database that was
+// removed and can be brought back; one that only a database that is gone still
+// holds is taken from it.
 func (t *tx) freeDatabaseName(name hosting.DatabaseName) error {
+	if used, err := one[int](t.DB, "SELECT COUNT(*) FROM database_users WHERE name = ?", name); err != nil {
+		return err
+	} else if used > 0 {
+		return hosting.Refuse(hosting.Conflict, "name", "database.name_of_user", string(name))
+	}
 	holder, err := one[hosting.Database](t.DB, "SELECT * FROM hosted_databases WHERE name = ? FOR UPDATE", name)
 	switch {
 	case errors.Is(err, errNoRow):
 		return nil
 	case err != nil:
 		return err
+	case holder.Trash.Kept():
+		return hosting.Refuse(hosting.Conflict, "name", "database.name_kept", string(name))
 	case holder.Sync.State == hosting.Removed:
 		return t.Exec("DELETE FROM hosted_databases WHERE id = ?", holder.ID).Error
 	case holder.Sync.Removing:
@@ -139,7 +156,7 @@ func (s *Store) ResetDatabasePassword(ctx context.Context, actor hosting.Actor, 
 		if before.Sync.Removing {
 			return hosting.Refuse(hosting.Conflict, "", "database.removing", string(before.Name))
 		}
-		if err := t.raise("hosted_databases", hosting.Pending, "id = ?", id); err != nil {
+		if err := t.raise("hosted_databases", "id = ?", id); err != nil {
 			return err
 		}
 		return t.Exec("UPDATE hosted_databases SET password_hash = ? WHERE id = ?", secret.NativeHash(password), id).Error
@@ -150,14 +167,18 @@ func (s *Store) ResetDatabasePassword(ctx context.Context, actor hosting.Actor, 
 	return database, password, nil
 }
 
-// RemoveDatabase asks that a database be gone, with its user and all that it
-// holds.
+// RemoveDatabase takes a database out of service: nobody signs in to it any
+// more. For some days it can be brought back, with all that it holds.
 func (s *Store) RemoveDatabase(ctx context.Context, actor hosting.Actor, id hosting.DatabaseID) (hosting.Database, error) {
 	return s.changeDatabase(ctx, actor, "database.remove", id, func(t *tx, before hosting.Database) error {
 		if t.same = before.Sync.Removing; t.same {
 			return nil
 		}
-		return t.raise("hosted_databases", hosting.Removing, "id = ?", id)
+		until, err := t.keptUntil()
+		if err != nil {
+			return err
+		}
+		return t.discard("hosted_databases", "", until, "id = ?", id)
 	})
 }
 

@@ -3,6 +3,8 @@ package store
 import (
 	"cmp"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -44,7 +46,7 @@ const (
 // FTPLogins lists the FTP logins in scope: one page of them, and how many
 // there are in all.
 func (s *Store) FTPLogins(ctx context.Context, scope hosting.Scope, f FTPFilter) ([]FTPRow, int, error) {
-	c := scoped(scope, "f.account_id")
+	c := scoped(scope, "f.account_id").and("f.removing = 0")
 	if f.Account != 0 {
 		c.and("f.account_id = ?", f.Account)
 	}
@@ -60,7 +62,9 @@ func (s *Store) FTPLogins(ctx context.Context, scope hosting.Scope, f FTPFilter)
 		return nil, 0, err
 	}
 	limit, offset := limits(f.Page, f.PerPage)
-	rows, err := list[FTPRow](db, ftpColumns+fromFTP+c.where()+order(f.Sort, ftpSorts, "login", "f.id")+" LIMIT ? OFFSET ?", c.with(limit, offset)...)
+	by := order(f.Sort, ftpSorts, "login", "f.id")
+	// Sorting ids is ten times cheaper than sorting rows.
+	rows, err := list[FTPRow](db, ftpColumns+fromFTP+" JOIN (SELECT f.id FROM ftp_logins f JOIN accounts a ON a.id = f.account_id"+c.where()+by+" LIMIT ? OFFSET ?) page ON page.id = f.id"+by, c.with(limit, offset)...)
 	for i := range rows {
 		rows[i].PasswordHash = ""
 	}
@@ -78,7 +82,7 @@ func (s *Store) FTPLoginByName(ctx context.Context, scope hosting.Scope, login h
 }
 
 func (s *Store) ftpLogin(ctx context.Context, c *conditions) (FTPRow, error) {
-	row, err := one[FTPRow](s.db.WithContext(ctx), ftpColumns+fromFTP+c.where(), c.args...)
+	row, err := one[FTPRow](s.db.WithContext(ctx), ftpColumns+fromFTP+c.and("f.removing = 0").where(), c.args...)
 	row.PasswordHash = ""
 	return row, orNotFound(err, "ftp")
 }
@@ -97,14 +101,18 @@ func (s *Store) CreateFTPLogin(ctx context.Context, actor hosting.Actor, account
 		if err != nil {
 			return err
 		}
-		if name := string(spec.Login); name != string(owner.Name) && !strings.HasSuffix(name, "@"+string(owner.Name)) {
-			return hosting.Refuse(hosting.Invalid, "login", "ftp.login_invalid", string(owner.Name))
+		terms, err := termsOf(spec)
+		if err != nil {
+			return err
+		}
+		if err := ownLogin(owner, spec.Login); err != nil {
+			return err
 		}
 		if err := t.siteOf(account, spec.Site); err != nil {
 			return err
 		}
-		if _, err := one[int](t.DB, "SELECT 1 FROM ftp_logins WHERE login = ?", spec.Login); !errors.Is(err, errNoRow) {
-			return cmp.Or(err, ftpTaken(spec.Login))
+		if err := t.freeLogin(spec.Login); err != nil {
+			return err
 		}
 		if err := t.checkRoom(owner, "ftp_logins", 1); err != nil {
 			return err
@@ -115,7 +123,7 @@ func (s *Store) CreateFTPLogin(ctx context.Context, actor hosting.Actor, account
 		}
 		login = hosting.FTPLogin{
 			NodeID: node, AccountID: account, SiteID: spec.Site, Login: spec.Login, PasswordHash: hash,
-			Path: spec.Path, ReadOnly: spec.ReadOnly, CreatedAt: t.now,
+			Path: spec.Path, FTPTerms: terms, CreatedAt: t.now,
 			Sync: hosting.Sync{Generation: 1, Observed: 1, State: hosting.Live, DueAt: never, ChangedAt: t.now},
 		}
 		if err := t.Table("ftp_logins").Create(&login).Error; err != nil {
@@ -132,6 +140,28 @@ func (s *Store) CreateFTPLogin(ctx context.Context, actor hosting.Actor, account
 		return hosting.FTPLogin{}, "", err
 	}
 	return login, password, nil
+}
+
+func termsOf(spec hosting.FTPSpec) (hosting.FTPTerms, error) {
+	terms := spec.FTPTerms
+	terms.Rights = cmp.Or(terms.Rights, hosting.FTPReadWrite)
+	return terms, terms.Check()
+}
+
+// ownLogin refuses a name that is not one of the account's own.
+func ownLogin(owner hosting.Account, login hosting.FTPName) error {
+	if name := string(login); name != string(owner.Name) && !strings.HasSuffix(name, "@"+string(owner.Name)) {
+		return hosting.Refuse(hosting.Invalid, "login", "ftp.login_invalid", string(owner.Name))
+	}
+	return nil
+}
+
+// freeLogin refuses a name that is taken. That of a removed login is not.
+func (t *tx) freeLogin(login hosting.FTPName) error {
+	if _, err := one[int](t.DB, "SELECT 1 FROM ftp_logins WHERE login = ? AND gone = 0", login); !errors.Is(err, errNoRow) {
+		return cmp.Or(err, ftpTaken(login))
+	}
+	return nil
 }
 
 func ftpTaken(login hosting.FTPName) error {
@@ -155,7 +185,11 @@ func (t *tx) siteOf(account hosting.AccountID, site hosting.SiteID) error {
 // its name.
 func (s *Store) UpdateFTPLogin(ctx context.Context, actor hosting.Actor, id hosting.FTPLoginID, spec hosting.FTPSpec) (hosting.FTPLogin, error) {
 	return s.changeFTPLogin(ctx, actor, "ftp.update", id, func(t *tx, login *hosting.FTPLogin) error {
-		login.SiteID, login.Path, login.ReadOnly = spec.Site, spec.Path, spec.ReadOnly
+		terms, err := termsOf(spec)
+		if err != nil {
+			return err
+		}
+		login.SiteID, login.Path, login.FTPTerms = spec.Site, spec.Path, terms
 		return t.siteOf(login.AccountID, spec.Site)
 	})
 }
@@ -190,15 +224,20 @@ func (s *Store) SetFTPEnabled(ctx context.Context, actor hosting.Actor, id hosti
 	})
 }
 
-// RemoveFTPLogin deletes a login, at once.
+// RemoveFTPLogin shuts a login at once, and gives its name free. For some days
+// it can be brought back.
 func (s *Store) RemoveFTPLogin(ctx context.Context, actor hosting.Actor, id hosting.FTPLoginID) error {
 	return s.write(ctx, actor, "ftp.remove", func(t *tx) error {
 		before, err := t.lockFTPLogin(id)
 		if err != nil {
 			return err
 		}
+		until, err := t.keptUntil()
+		if err != nil {
+			return err
+		}
 		t.note(before.AccountID, string(before.Login), before, nil)
-		return t.Exec("DELETE FROM ftp_logins WHERE id = ?", id).Error
+		return t.discardLogins("", until, "id = ?", id)
 	})
 }
 
@@ -215,7 +254,7 @@ func (s *Store) changeFTPLogin(ctx context.Context, actor hosting.Actor, action 
 		if err := change(t, &after); err != nil {
 			return err
 		}
-		t.same = after.SiteID == before.SiteID && after.Path == before.Path && after.ReadOnly == before.ReadOnly &&
+		t.same = after.SiteID == before.SiteID && after.Path == before.Path && after.FTPTerms == before.FTPTerms &&
 			after.Disabled == before.Disabled && after.PasswordHash == before.PasswordHash
 		if t.same {
 			return nil
@@ -224,15 +263,15 @@ func (s *Store) changeFTPLogin(ctx context.Context, actor hosting.Actor, action 
 		after.Sync.Observed = after.Sync.Generation
 		after.Sync.ChangedAt = t.now
 		t.note(after.AccountID, string(after.Login), before, after)
-		return t.Exec("UPDATE ftp_logins SET site_id = ?, path = ?, read_only = ?, disabled = ?, password_hash = ?, generation = ?, observed = ?, changed_at = ? WHERE id = ?",
-			after.SiteID, after.Path, after.ReadOnly, after.Disabled, after.PasswordHash, after.Sync.Generation, after.Sync.Observed, after.Sync.ChangedAt, id).Error
+		return t.Exec("UPDATE ftp_logins SET site_id = ?, path = ?, rights = ?, require_tls = ?, speed_kb = ?, sessions = ?, disabled = ?, password_hash = ?, generation = ?, observed = ?, changed_at = ? WHERE id = ?",
+			after.SiteID, after.Path, after.Rights, after.RequireTLS, after.SpeedKB, after.Sessions, after.Disabled, after.PasswordHash, after.Sync.Generation, after.Sync.Observed, after.Sync.ChangedAt, id).Error
 	})
 	after.PasswordHash = ""
 	return after, err
 }
 
 func (t *tx) lockFTPLogin(id hosting.FTPLoginID) (hosting.FTPLogin, error) {
-	account, err := one[hosting.AccountID](t.DB, "SELECT account_id FROM ftp_logins WHERE id = ?", id)
+	account, err := one[hosting.AccountID](t.DB, "SELECT account_id FROM ftp_logins WHERE id = ? AND removing = 0", id)
 	if err != nil {
 		return hosting.FTPLogin{}, orNotFound(err, "ftp")
 	}
@@ -242,7 +281,7 @@ func (t *tx) lockFTPLogin(id hosting.FTPLoginID) (hosting.FTPLogin, error) {
 	if _, err := t.lockAccount(account, hosting.FTPWrite); err != nil {
 		return hosting.FTPLogin{}, err
 	}
-	login, err := one[hosting.FTPLogin](t.DB, "SELECT f.*, a.suspended AS account_suspended FROM ftp_logins f JOIN accounts a ON a.id = f.account_id WHERE f.id = ? FOR UPDATE", id)
+	login, err := one[hosting.FTPLogin](t.DB, "SELECT f.*, a.suspended AS account_suspended FROM ftp_logins f JOIN accounts a ON a.id = f.account_id WHERE f.id = ? AND f.removing = 0 FOR UPDATE", id)
 	return login, orNotFound(err, "ftp")
 }
 
@@ -261,23 +300,16 @@ func (s *Store) AuthenticateFTP(ctx context.Context, login, password, source str
 	if err != nil {
 		return FTPSession{}, err
 	}
-	type row struct {
-		hosting.FTPLogin
-		AccountRemoving bool
-		AccountExpires  *time.Time
-	}
-	db := s.db.WithContext(ctx)
-	found, err := one[row](db, "SELECT f.*, a.suspended AS account_suspended, a.removing AS account_removing, a.expires AS account_expires"+
-		" FROM ftp_logins f JOIN accounts a ON a.id = f.account_id WHERE f.login = ?", strings.ToLower(strings.TrimSpace(strings.ToValidUTF8(login, "\uFFFD"))))
+	found, err := s.ftpSignIn(ctx, login)
 	if err != nil && !errors.Is(err, errNoRow) {
 		return FTPSession{}, err
 	}
-	right, err := secret.Check(ctx, found.PasswordHash, password)
+	right, err := s.ftpPasswords.Check(ctx, found.PasswordHash, password)
 	if err != nil {
 		return FTPSession{}, fmt.Errorf("store: ftp login: %w", err)
 	}
 	if !right || found.Disabled || found.AccountRemoving {
-		return FTPSession{}, refusedSignIn(ctx, "ftp", source)
+		return FTPSession{}, s.wrongPassword(ctx, attempt, "ftp", string(found.Login), source)
 	}
 	err = s.housekeep(ctx, "ftp login", func(db *gorm.DB, now time.Time) error {
 		if err := attempt.succeeded(db); err != nil {
@@ -285,16 +317,36 @@ func (s *Store) AuthenticateFTP(ctx context.Context, login, password, source str
 		}
 		return db.Exec("UPDATE ftp_logins SET last_used_at = ? WHERE id = ?", now, found.ID).Error
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		return FTPSession{}, err
+	}
+	return s.ftpSession(ctx, found, source)
+}
+
+// ftpSignIn is a login with what decides whether it may be used.
+type ftpSignIn struct {
+	hosting.FTPLogin
+	AccountRemoving bool
+	AccountExpires  *time.Time
+}
+
+func (s *Store) ftpSignIn(ctx context.Context, login string) (ftpSignIn, error) {
+	return one[ftpSignIn](s.db.WithContext(ctx), "SELECT f.*, a.suspended AS account_suspended, a.removing AS account_removing, a.expires AS account_expires"+
+		" FROM ftp_logins f JOIN accounts a ON a.id = f.account_id WHERE f.login = ? AND f.removing = 0", ftpName(login))
+}
+
+// ftpSession is what a login reaches, for somebody who has proved to hold it.
+func (s *Store) ftpSession(ctx context.Context, found ftpSignIn, source string) (FTPSession, error) {
+	switch {
 	case found.AccountSuspended:
 		return FTPSession{}, hosting.Refuse(hosting.Forbidden, "", "ftp.account_suspended")
 	case found.AccountExpires != nil && now().After(*found.AccountExpires):
 		return FTPSession{}, hosting.Refuse(hosting.Forbidden, "", "ftp.account_expired")
 	}
+	db := s.db.WithContext(ctx)
 	session := FTPSession{Login: found.FTPLogin}
 	session.Login.PasswordHash = ""
+	var err error
 	session.Sites, err = list[hosting.Site](db, "SELECT s.*, a.suspended AS account_suspended"+fromSites+
 		" WHERE s.account_id = ? AND s.removing = 0 AND (? = 0 OR s.id = ?) ORDER BY s.host", found.AccountID, found.SiteID, found.SiteID)
 	if err != nil {
@@ -332,7 +384,7 @@ func (s *Store) FTPStandings(ctx context.Context, ids []hosting.FTPLoginID) (map
 	rows, err := list[row](s.db.WithContext(ctx), "SELECT f.id, f.generation, f.disabled, a.suspended, a.removing, a.expires, COALESCE(s.id, 0) AS site"+
 		" FROM ftp_logins f JOIN accounts a ON a.id = f.account_id"+
 		" LEFT JOIN sites s ON s.account_id = f.account_id AND (f.site_id = 0 OR s.id = f.site_id) AND s.removing = 0 AND s.suspended = 0"+
-		" WHERE f.id IN ?", ids)
+		" WHERE f.id IN ? AND f.removing = 0", ids)
 	if err != nil {
 		return nil, err
 	}
@@ -350,4 +402,19 @@ func (s *Store) FTPStandings(ctx context.Context, ids []hosting.FTPLoginID) (map
 		}
 	}
 	return standings, nil
+}
+
+// AsksFTPInClear tells whether the password of an FTP login may be asked for on
+// a connection in clear. Half of the names that nobody bears may not either,
+// always the same ones: what a stranger is answered says nothing of a name.
+func (s *Store) AsksFTPInClear(ctx context.Context, login string) (bool, error) {
+	name := ftpName(login)
+	coin := hmac.New(sha256.New, s.cfg.Seal)
+	_, _ = coin.Write([]byte("ftp in clear\x00" + name)) // never fails
+	heads := coin.Sum(nil)[0]&1 == 1
+	requires, err := one[bool](s.db.WithContext(ctx), "SELECT require_tls FROM ftp_logins WHERE login = ?", name)
+	if errors.Is(err, errNoRow) {
+		return heads, nil
+	}
+	return !requires, err
 }

@@ -15,7 +15,7 @@ func TestFTPLogins(t *testing.T) {
 	site := aSite(t, st, account, "a.example.com", "b.example.com")
 	aSite(t, st, account, "z.example.com")
 	foreign := aSite(t, st, other, "foreign.example.net")
-	login, clear, err := st.CreateFTPLogin(t.Context(), root, account.ID, hosting.FTPSpec{Login: "web@one", Site: site.ID, Path: "www", ReadOnly: true})
+	login, clear, err := st.CreateFTPLogin(t.Context(), root, account.ID, hosting.FTPSpec{Login: "web@one", Site: site.ID, Path: "www", FTPTerms: hosting.FTPTerms{Rights: hosting.FTPReadOnly}})
 	ok(t, err)
 	in := func(login, password string) (store.FTPSession, error) {
 		return st.AuthenticateFTP(t.Context(), login, password, "192.0.2.7")
@@ -25,7 +25,7 @@ func TestFTPLogins(t *testing.T) {
 			t.Errorf("%+v", login.Sync)
 		}
 		session := must(in(" WEB@one", clear))(t)
-		if session.Site.ID != site.ID || len(session.Sites) != 1 || session.Login.Path != "www" || !session.Login.ReadOnly || session.Login.PasswordHash != "" || session.Site.HomeToken != site.HomeToken {
+		if session.Site.ID != site.ID || len(session.Sites) != 1 || session.Login.Path != "www" || session.Login.Rights != hosting.FTPReadOnly || session.Login.PasswordHash != "" || session.Site.HomeToken != site.HomeToken {
 			t.Errorf("%+v", session)
 		}
 		if row := must(st.FTPLogin(t.Context(), everything, login.ID))(t); row.LastUsedAt == nil || row.Host != "a.example.com" || row.PasswordHash != "" {
@@ -73,7 +73,7 @@ func TestFTPLogins(t *testing.T) {
 	})
 	t.Run("changed", func(t *testing.T) {
 		after := must(st.UpdateFTPLogin(t.Context(), root, login.ID, hosting.FTPSpec{Path: "private"}))(t)
-		if after.SiteID != 0 || after.Path != "private" || after.ReadOnly || !after.Sync.Current() {
+		if after.SiteID != 0 || after.Path != "private" || after.Rights != hosting.FTPReadWrite || !after.Sync.Current() {
 			t.Errorf("%+v", after)
 		}
 	})

@@ -55,7 +55,7 @@ func (s *Store) Invite(ctx context.Context, actor hosting.Actor, id hosting.Pers
 			return err
 		}
 		t.note(0, string(person.Email), nil, invitation)
-		return nil
+		return t.mailInvitation(person, invitation, nil)
 	})
 	return invitation, err
 }

@@ -29,6 +29,7 @@ type holder struct {
 	Dropped   uint64
 	State     hosting.State
 	Removing  bool
+	Kept      bool
 	Free      bool
 }
 
@@ -39,7 +40,7 @@ const nameIsFree = "(s.state = 'removed' OR n.dropped > 0 AND s.observed >= n.dr
 
 // claimNames makes the names of the specs free for sites of the account: it
 // refuses those that others have, and takes those that only removed things
-// still hold. site is the one that is changed, zero for new ones.
+// still hold: when these are brought back, they come without. site is the one that is changed, zero for new ones.
 //
 // Until the transaction ends nobody else claims names, so that a parent and a
 // child cannot slip in side by side.
@@ -78,7 +79,7 @@ func (t *tx) claimNames(account hosting.AccountID, site hosting.SiteID, specs []
 			case seen[name]:
 				return hosting.Refuse(hosting.Conflict, field, "host.taken", name.Unicode())
 			case !exists || h.SiteID == site:
-			case h.Free && h.State == hosting.Removed:
+			case h.Free && h.State == hosting.Removed && !h.Kept:
 				gone = append(gone, h.SiteID)
 			case h.Free:
 				dropped = append(dropped, name)
@@ -107,7 +108,7 @@ func (t *tx) claimNames(account hosting.AccountID, site hosting.SiteID, specs []
 // related reads who has one of the names, a name above or a name beneath one.
 // Each part of the query is a look-up in an index.
 func (t *tx) related(names []hosting.Hostname) ([]holder, error) {
-	const columns = "SELECT n.name, n.account_id, n.site_id, n.dropped, s.state, s.removing, " + nameIsFree + " AS free FROM site_names n JOIN sites s ON s.id = n.site_id WHERE "
+	const columns = "SELECT n.name, n.account_id, n.site_id, n.dropped, s.state, s.removing, s.kept_until IS NOT NULL AS kept, " + nameIsFree + " AS free FROM site_names n JOIN sites s ON s.id = n.site_id WHERE "
 	const chunk = 200
 	var holders []holder
 	for part := range slices.Chunk(names, chunk) {

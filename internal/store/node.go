@@ -98,7 +98,7 @@ func (n *NodeStore) All(ctx context.Context) ([]hosting.Key, error) {
 // Site reads what a site of the node should be.
 func (n *NodeStore) Site(ctx context.Context, id hosting.SiteID) (hosting.Site, error) {
 	db := n.db.WithContext(ctx)
-	sites, err := list[hosting.Site](db, "SELECT s.*, a.suspended AS account_suspended"+fromSites+" WHERE s.id = ? AND s.node_id = ?", id, n.node.ID)
+	sites, err := list[hosting.Site](db, selectWishedSite+fromSites+" WHERE s.id = ? AND s.node_id = ?", id, n.node.ID)
 	if err == nil && len(sites) == 0 {
 		err = orNotFound(errNoRow, "site")
 	}
@@ -111,8 +111,16 @@ func (n *NodeStore) Site(ctx context.Context, id hosting.SiteID) (hosting.Site, 
 
 // Database reads what a database of the node should be.
 func (n *NodeStore) Database(ctx context.Context, id hosting.DatabaseID) (hosting.Database, error) {
-	row, err := one[hosting.Database](n.db.WithContext(ctx), "SELECT d.*, a.suspended AS account_suspended"+fromDatabases+" WHERE d.id = ? AND d.node_id = ?", id, n.node.ID)
-	return row, orNotFound(err, "database")
+	db := n.db.WithContext(ctx)
+	rows, err := list[hosting.Database](db, selectWishedDatabase+fromDatabases+" WHERE d.id = ? AND d.node_id = ?", id, n.node.ID)
+	if err == nil && len(rows) == 0 {
+		err = orNotFound(errNoRow, "database")
+	}
+	if err != nil {
+		return hosting.Database{}, err
+	}
+	err = n.addSignIns(db, rows, " AND x.database_id = ?", id)
+	return rows[0], err
 }
 
 // Observe notes what is. A word about an older generation is dropped: the

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -159,7 +158,7 @@ func (s *Store) Memberships(ctx context.Context, scope hosting.Scope, account ho
 
 func selectMemberships(db *gorm.DB, c *conditions) ([]MembershipRow, error) {
 	return list[MembershipRow](db, "SELECT m.*, p.email, p.name AS person_name, p.disabled, p.password_hash = '' AS invited, p.last_seen_at, a.name AS account_name, a.label AS account_label"+
-		" FROM memberships m JOIN persons p ON p.id = m.person_id JOIN accounts a ON a.id = m.account_id"+c.where()+" ORDER BY a.name, p.email", c.args...)
+		" FROM memberships m JOIN persons p ON p.id = m.person_id JOIN accounts a ON a.id = m.account_id AND a.kept_until IS NULL"+c.where()+" ORDER BY a.name, p.email", c.args...)
 }
 
 // CreatePerson adds a person, with roles on accounts, and an invitation to
@@ -171,8 +170,10 @@ func (s *Store) CreatePerson(ctx context.Context, actor hosting.Actor, spec host
 		if person, err = t.createPerson(spec, memberships, ""); err != nil {
 			return err
 		}
-		invitation, err = t.invite(person)
-		return err
+		if invitation, err = t.invite(person); err != nil {
+			return err
+		}
+		return t.mailInvitation(person, invitation, firstOf(memberships))
 	})
 	return person, invitation, err
 }
@@ -259,7 +260,10 @@ func (t *tx) addMember(spec hosting.PersonSpec, membership MembershipSpec) (host
 			return person, Invitation{}, err
 		}
 		invitation, err := t.invite(person)
-		return person, invitation, err
+		if err != nil {
+			return person, invitation, err
+		}
+		return person, invitation, t.mailInvitation(person, invitation, &membership)
 	}
 	if err != nil {
 		return person, Invitation{}, err
@@ -267,12 +271,51 @@ func (t *tx) addMember(spec hosting.PersonSpec, membership MembershipSpec) (host
 	if err := t.setMembership(person, membership); err != nil {
 		return person, Invitation{}, err
 	}
-	// The link makes its holder that person: it is only for who may have it.
-	if invited := person.PasswordHash == "" && t.allowInvite(person) == nil; !invited {
-		return person, Invitation{Person: person.ID}, nil
+	if person.PasswordHash != "" {
+		return person, Invitation{Person: person.ID}, t.mailJoined(person, membership)
 	}
 	invitation, err := t.invite(person)
-	return person, invitation, err
+	if err != nil {
+		return person, invitation, err
+	}
+	if err := t.mailInvitation(person, invitation, &membership); err != nil {
+		return person, invitation, err
+	}
+	// The link makes its holder that person: it is only for who may have it.
+	if t.allowInvite(person) != nil {
+		invitation = Invitation{Person: person.ID}
+	}
+	return person, invitation, nil
+}
+
+// mailJoined tells somebody who can sign in already of a role on one more
+// account.
+func (t *tx) mailJoined(person hosting.Person, m MembershipSpec) error {
+	label, err := t.accountLabel(m.Account)
+	if err != nil {
+		return err
+	}
+	return t.mailTo(person, hosting.Mail{
+		Kind: hosting.MailJoined, AccountID: m.Account, Link: "/",
+		Args: map[string]string{"account": label, "role": string(m.Role)},
+	})
+}
+
+// mailLeft tells somebody that a role on an account has ended.
+func (t *tx) mailLeft(person hosting.Person, account hosting.AccountID) error {
+	label, err := t.accountLabel(account)
+	if err != nil {
+		return err
+	}
+	return t.mailTo(person, hosting.Mail{Kind: hosting.MailLeft, AccountID: account, Args: map[string]string{"account": label}})
+}
+
+// firstOf is the first of some roles, nil when there is none.
+func firstOf(memberships []MembershipSpec) *MembershipSpec {
+	if len(memberships) == 0 {
+		return nil
+	}
+	return &memberships[0]
 }
 
 // SetMembership gives a person a role on an account, in place of the one held.
@@ -311,12 +354,22 @@ func (t *tx) setMembership(person hosting.Person, m MembershipSpec) error {
 		return err
 	}
 	after := hosting.Membership{PersonID: person.ID, AccountID: m.Account, Role: m.Role, Until: stored(m.Until), CreatedAt: t.now}
+	if m.Role == hosting.Owner && m.Until != nil {
+		if err := t.keepLasting(m.Account, person.ID, *m.Until); err != nil {
+			return err
+		}
+	}
 	if before == nil {
 		if err := t.Table("memberships").Create(&after).Error; err != nil {
 			return err
 		}
 		t.noteAs("membership.set", m.Account, string(person.Email), nil, after)
-		return nil
+		if person.PasswordHash != "" {
+			return nil
+		}
+		// Whoever was given a link that makes them this person, such as the owner
+		// of another account, must not get this role by it too.
+		return t.Exec("DELETE FROM invitations WHERE person_id = ?", person.ID).Error
 	}
 	after.CreatedAt = before.CreatedAt
 	if before.Role == hosting.Owner && after.Role != hosting.Owner {
@@ -349,6 +402,19 @@ func (t *tx) keepOwner(account hosting.AccountID, leaving hosting.PersonID) erro
 	return err
 }
 
+// keepLasting refuses to let the last one who answers for an account go by
+// itself at a date, except to an administrator.
+func (t *tx) keepLasting(account hosting.AccountID, person hosting.PersonID, until time.Time) error {
+	if t.actor.Scope(hosting.AdminPersons).All() {
+		return nil
+	}
+	owners, err := one[int](t.DB, "SELECT COUNT(*) FROM memberships WHERE account_id = ? AND role = 'owner' AND person_id <> ? AND (until IS NULL OR until > ?)", account, person, until)
+	if err == nil && owners == 0 {
+		return hosting.Refuse(hosting.Conflict, "until", "membership.last_owner_until")
+	}
+	return err
+}
+
 // RemoveMembership takes a person's role on an account away.
 func (s *Store) RemoveMembership(ctx context.Context, actor hosting.Actor, person hosting.PersonID, account hosting.AccountID) error {
 	return s.write(ctx, actor, "membership.remove", func(t *tx) error {
@@ -367,11 +433,14 @@ func (s *Store) RemoveMembership(ctx context.Context, actor hosting.Actor, perso
 				return err
 			}
 		}
-		email, err := one[string](t.DB, "SELECT email FROM persons WHERE id = ?", person)
+		p, err := one[hosting.Person](t.DB, "SELECT * FROM persons WHERE id = ?", person)
 		if err != nil {
 			return err
 		}
-		t.note(account, email, *before, nil)
+		if err := t.mailLeft(p, account); err != nil {
+			return err
+		}
+		t.note(account, string(p.Email), *before, nil)
 		return t.Exec("DELETE FROM memberships WHERE person_id = ? AND account_id = ?", person, account).Error
 	})
 }
@@ -408,11 +477,31 @@ func (s *Store) EnablePerson(ctx context.Context, actor hosting.Actor, id hostin
 	return err
 }
 
-// UpdateProfile changes the actor's own name and address.
-func (s *Store) UpdateProfile(ctx context.Context, actor hosting.Actor, name string, email hosting.Email) error {
-	_, err := s.changePerson(ctx, actor, "profile.update", actor.Person, func(_ *tx, p *hosting.Person) error {
+// UpdateProfile changes the actor's own name and address. A new address needs
+// the password: a link for another password goes there, so that whoever finds
+// an open browser could make the account their own. Links that went to the old
+// one are void.
+func (s *Store) UpdateProfile(ctx context.Context, actor hosting.Actor, name string, email hosting.Email, password string) error {
+	before, err := one[hosting.Person](s.db.WithContext(ctx), "SELECT * FROM persons WHERE id = ?", actor.Person)
+	if err != nil {
+		return orNotFound(err, "person")
+	}
+	var attempt try
+	moves := before.Email != email
+	if moves {
+		if before, attempt, err = s.oneself(ctx, actor, "current_password", password); err != nil {
+			return err
+		}
+	}
+	_, err = s.changePerson(ctx, actor, "profile.update", actor.Person, func(t *tx, p *hosting.Person) error {
+		if p.PasswordHash != before.PasswordHash || p.Email != before.Email {
+			return hosting.Refuse(hosting.Conflict, "current_password", "password.wrong") // it was changed meanwhile
+		}
 		p.Name, p.Email = name, email
-		return nil
+		if !moves {
+			return nil
+		}
+		return attempt.succeeded(t.DB)
 	})
 	return err
 }
@@ -469,11 +558,31 @@ func (s *Store) changePerson(ctx context.Context, actor hosting.Actor, action st
 				return err
 			}
 		}
+		if after.Email != before.Email || after.Role != before.Role && after.PasswordHash == "" {
+			if err := t.renewLink(after); err != nil {
+				return err
+			}
+		}
 		t.note(0, string(before.Email), before, after)
 		return nil
 	})
 	after.PasswordHash = ""
 	return after, err
+}
+
+// renewLink voids the links of a person who is reached elsewhere or is more than
+// before: who was given one must not become that person by it. In the place of
+// an invitation comes another, which only goes by mail.
+func (t *tx) renewLink(person hosting.Person) error {
+	void := t.Exec("DELETE FROM invitations WHERE person_id = ?", person.ID)
+	if void.Error != nil || void.RowsAffected == 0 || person.PasswordHash != "" || person.Disabled {
+		return void.Error
+	}
+	invitation, err := t.invite(person)
+	if err != nil {
+		return err
+	}
+	return t.mailInvitation(person, invitation, nil)
 }
 
 func samePerson(a, b hosting.Person) bool {
@@ -492,20 +601,9 @@ func forgetSessions(db *gorm.DB, person hosting.PersonID, keep uint64) error {
 
 // ChangePassword replaces the actor's own password. All sessions but keep end.
 func (s *Store) ChangePassword(ctx context.Context, actor hosting.Actor, old, new string, keep Session) error {
-	p, err := one[hosting.Person](s.db.WithContext(ctx), "SELECT * FROM persons WHERE id = ?", actor.Person)
-	if err != nil {
-		return orNotFound(err, "person")
-	}
-	attempt, err := s.begin(ctx, "panel", string(p.Email), actor.Source)
+	p, attempt, err := s.oneself(ctx, actor, "old_password", old)
 	if err != nil {
 		return err
-	}
-	right, err := secret.Check(ctx, p.PasswordHash, old)
-	if err != nil {
-		return fmt.Errorf("store: change of password: %w", err)
-	}
-	if !right {
-		return hosting.Refuse(hosting.Invalid, "old_password", "password.wrong")
 	}
 	hash, err := hashPassword(ctx, "password", new, p.Email)
 	if err != nil {

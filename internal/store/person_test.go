@@ -117,6 +117,70 @@ func TestInvitations(t *testing.T) {
 	})
 }
 
+// A link is good for what the person was when it was given: an owner who invited
+// somebody, and kept the link, gets no role by it that others give later.
+func TestALinkIsVoidOnceThePersonIsMore(t *testing.T) {
+	st := testenv.Store(t)
+	ctx := t.Context()
+	mine, theirs := anAccount(t, st, "mine"), anAccount(t, st, "theirs")
+	aPerson(t, st, "eve@example.org", hosting.NoRole, store.MembershipSpec{Account: mine.ID, Role: hosting.Owner})
+	aPerson(t, st, "max@example.org", hosting.NoRole, store.MembershipSpec{Account: theirs.ID, Role: hosting.Owner})
+	eve, max := actorOf(t, st, "eve@example.org"), actorOf(t, st, "max@example.org")
+	inMine := store.MembershipSpec{Account: mine.ID, Role: hosting.Contractor}
+	invite := func(t *testing.T, email hosting.Email) (hosting.Person, string) {
+		t.Helper()
+		person, link, err := st.AddMember(ctx, eve, hosting.PersonSpec{Email: email}, inMine)
+		ok(t, err)
+		if link.Token == "" {
+			t.Fatal("no link to keep")
+		}
+		return person, link.Token
+	}
+	void := func(t *testing.T, person hosting.PersonID, token string, others int) {
+		t.Helper()
+		_, err := st.AcceptInvitation(ctx, token, "", password, "192.0.2.66")
+		refused(t, err, hosting.NotFound, "", "invitation.not_found")
+		var n int
+		ok(t, st.DB().Raw("SELECT COUNT(*) FROM invitations WHERE person_id = ?", person).Scan(&n).Error)
+		if n != others {
+			t.Errorf("%d other links, want %d", n, others)
+		}
+	}
+	t.Run("by another account", func(t *testing.T) {
+		person, token := invite(t, "bob@example.org")
+		_, link, err := st.AddMember(ctx, max, hosting.PersonSpec{Email: "bob@example.org"}, store.MembershipSpec{Account: theirs.ID, Role: hosting.Owner})
+		if err != nil || link.Token != "" {
+			t.Fatalf("%+v %v", link, err)
+		}
+		void(t, person.ID, token, 1)
+		mails, _, err := st.Mails(ctx, everything, store.MailFilter{Search: "bob@example.org"})
+		if err != nil || len(mails) != 2 || mails[0].Kind != hosting.MailInvitation || mails[0].AccountID != theirs.ID {
+			t.Errorf("%+v %v", mails, err)
+		}
+	})
+	t.Run("after its role has ended", func(t *testing.T) {
+		person, token := invite(t, "kim@example.org")
+		ok(t, st.RemoveMembership(ctx, eve, person.ID, mine.ID))
+		ok(t, st.SetMembership(ctx, root, person.ID, store.MembershipSpec{Account: theirs.ID, Role: hosting.Owner}))
+		void(t, person.ID, token, 0)
+	})
+	t.Run("by a role on the platform", func(t *testing.T) {
+		person, token := invite(t, "ada@example.org")
+		must(st.UpdatePerson(ctx, root, person.ID, hosting.PersonSpec{Email: "ada@example.org", Role: hosting.Administrator}))(t)
+		void(t, person.ID, token, 1)
+	})
+	t.Run("under another address", func(t *testing.T) {
+		person, token := invite(t, "joe@exmaple.org")
+		must(st.UpdatePerson(ctx, root, person.ID, hosting.PersonSpec{Email: "joe@example.org"}))(t)
+		void(t, person.ID, token, 1)
+	})
+	t.Run("a new name voids nothing", func(t *testing.T) {
+		person, token := invite(t, "zoe@example.org")
+		must(st.UpdatePerson(ctx, root, person.ID, hosting.PersonSpec{Email: "zoe@example.org", Name: "Zoé"}))(t)
+		must(st.AcceptInvitation(ctx, token, "", password, "192.0.2.1"))(t)
+	})
+}
+
 func must2[A, B any](a A, _ B, err error) func(*testing.T) A {
 	return func(t *testing.T) A {
 		t.Helper()
@@ -225,7 +289,15 @@ func TestPersons(t *testing.T) {
 		refused(t, err, hosting.NotFound, "", "person.not_found")
 	})
 	t.Run("one's own profile, preferences and password", func(t *testing.T) {
-		ok(t, st.UpdateProfile(t.Context(), admin, "Ada L.", "ada2@example.org"))
+		ok(t, st.UpdateProfile(t.Context(), admin, "Ada L.", hosting.Email(admin.Name), ""))
+		link := must(st.Invite(t.Context(), root, admin.Person))(t)
+		for _, wrong := range []string{"", "wrong wrong wrong"} {
+			refused(t, st.UpdateProfile(t.Context(), admin, "Ada L.", "ada2@example.org", wrong), hosting.Invalid, "current_password", "password.wrong")
+		}
+		ok(t, st.UpdateProfile(t.Context(), admin, "Ada L.", "ada2@example.org", password))
+		if _, _, err := st.Invitation(t.Context(), link.Token); hosting.KindOf(err) != hosting.NotFound && hosting.KindOf(err) != hosting.Unauthenticated {
+			t.Errorf("a link that went to the old address: %v", err)
+		}
 		ok(t, st.SetPreferences(t.Context(), admin, "en", "dark"))
 		refused(t, st.SetPreferences(t.Context(), admin, "de", "dark"), hosting.Invalid, "language", "preferences.language_unknown")
 		refused(t, st.SetPreferences(t.Context(), admin, "en", "pink"), hosting.Invalid, "theme", "preferences.theme_unknown")
@@ -337,6 +409,25 @@ func TestSignInIsSlowedDown(t *testing.T) {
 		ok(t, in("lea@example.org", password, "198.51.100.3"))
 		refused(t, in("lea@example.org", "guess", "198.51.100.3"), hosting.Unauthenticated, "", "signin.wrong")
 		ok(t, in("lea@example.org", password, "198.51.100.3"))
+	})
+	t.Run("whoever signs in from a place is not shut out by others elsewhere", func(t *testing.T) {
+		forget()
+		ok(t, in("lea@example.org", password, "2001:db8:7::1"))
+		for i := range store.FreePerName + 1 {
+			refused(t, in("lea@example.org", "guess", sourceOf(i)), hosting.Unauthenticated, "", "signin.wrong")
+		}
+		refused(t, in("lea@example.org", password, "198.51.100.4"), hosting.OverLimit, "", "signin.too_many")
+		refused(t, in("lea@example.org", "guess", "2001:db8:7::2"), hosting.Unauthenticated, "", "signin.wrong")
+		ok(t, in("LEA@example.org ", password, "2001:db8:7::2"))
+		for i := range store.FreePerName + 1 {
+			refused(t, in("nobody@example.org", "guess", sourceOf(i)), hosting.Unauthenticated, "", "signin.wrong")
+		}
+		refused(t, in("nobody@example.org", "guess", "2001:db8:7::1"), hosting.OverLimit, "", "signin.too_many")
+		ok(t, st.DB().Exec("UPDATE throttles SET until = UTC_TIMESTAMP() WHERE until > UTC_TIMESTAMP() + INTERVAL 1 DAY").Error)
+		for i := range store.FreePerName + 1 {
+			refused(t, in("lea@example.org", "guess", sourceOf(i)), hosting.Unauthenticated, "", "signin.wrong")
+		}
+		refused(t, in("lea@example.org", password, "2001:db8:7::1"), hosting.OverLimit, "", "signin.too_many")
 	})
 	t.Run("per source, whatever is tried, for the panel and FTP together", func(t *testing.T) {
 		forget()

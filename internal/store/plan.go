@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -74,8 +75,8 @@ func (s *Store) UpdatePlan(ctx context.Context, actor hosting.Actor, name hostin
 		if t.same = plan == before; t.same {
 			return nil
 		}
-		err = t.Exec("UPDATE plans SET name = ?, label = ?, sites = ?, `databases` = ?, ftp_logins = ?, disk_mb = ? WHERE id = ?",
-			plan.Name, plan.Label, plan.Sites, plan.Databases, plan.FTPLogins, plan.DiskMB, plan.ID).Error
+		err = t.Exec("UPDATE plans SET name = ?, label = ?, sites = ?, `databases` = ?, ftp_logins = ?, disk_mb = ?, database_mb = ? WHERE id = ?",
+			plan.Name, plan.Label, plan.Sites, plan.Databases, plan.FTPLogins, plan.DiskMB, plan.DatabaseMB, plan.ID).Error
 		if err != nil {
 			return planTaken(err, spec.Name)
 		}
@@ -111,6 +112,7 @@ func planOf(spec hosting.PlanSpec) hosting.Plan {
 	return hosting.Plan{
 		Name: spec.Name, Label: spec.Label,
 		Sites: spec.Sites, Databases: spec.Databases, FTPLogins: spec.FTPLogins, DiskMB: spec.DiskMB,
+		DatabaseMB: cmp.Or(spec.DatabaseMB, hosting.Unlimited),
 	}
 }
 

@@ -35,6 +35,7 @@ type Session struct {
 	CSRF      string
 	CreatedAt time.Time
 	SeenAt    time.Time
+	Behalf    *hosting.Account // in whose place the person acts; nil is nobody's
 }
 
 // sessionRow is a row of sessions.
@@ -48,11 +49,16 @@ type sessionRow struct {
 	Source    string
 	CreatedAt time.Time
 	SeenAt    time.Time
+	Agent     string
+
+	BehalfID    hosting.AccountID
+	BehalfUntil *time.Time
 }
 
 // SignIn checks an address and a password and begins a session. The token is
 // for the cookie; only its hash is kept. An unknown address, a wrong password
-// and a person who was shut out get the same answer after the same time.
+// and a person who was shut out get the same answer after the same time. To
+// somebody with a second factor it answers a *SecondStep.
 func (s *Store) SignIn(ctx context.Context, email, password, source string) (Session, string, error) {
 	attempt, err := s.begin(ctx, "panel", email, source)
 	if err != nil {
@@ -71,26 +77,22 @@ func (s *Store) SignIn(ctx context.Context, email, password, source string) (Ses
 		return Session{}, "", fmt.Errorf("store: sign-in: %w", err)
 	}
 	if !right || person.Disabled {
-		return Session{}, "", refusedSignIn(ctx, "panel", source)
+		return Session{}, "", s.wrongPassword(ctx, attempt, "panel", string(person.Email), source)
+	}
+	if step, err := s.secondStep(ctx, person); err != nil {
+		return Session{}, "", err
+	} else if step != nil {
+		if err := s.housekeep(ctx, "sign-in", func(db *gorm.DB, _ time.Time) error { return attempt.succeeded(db) }); err != nil {
+			return Session{}, "", err
+		}
+		return Session{}, "", step
 	}
 	token := secret.NewToken()
-	actor := hosting.PersonActor(person, nil, source, now())
-	err = s.write(ctx, actor, "session.sign_in", func(t *tx) error {
+	err = s.write(ctx, hosting.PersonActor(person, nil, source, now()), "session.sign_in", func(t *tx) error {
 		if err := attempt.succeeded(t.DB); err != nil {
 			return err
 		}
-		row := sessionRow{
-			TokenHash: secret.HashToken(token), PersonID: person.ID, CSRF: secret.NewToken(), Flash: "[]",
-			Source: cut(source, maxSource), CreatedAt: t.now, SeenAt: t.now,
-		}
-		if err := t.Table("sessions").Create(&row).Error; err != nil {
-			return err
-		}
-		if err := t.Exec("UPDATE persons SET last_seen_at = ? WHERE id = ?", t.now, person.ID).Error; err != nil {
-			return err
-		}
-		t.note(0, string(person.Email), nil, nil)
-		return nil
+		return t.beginSession(person, token, source)
 	})
 	if err != nil {
 		return Session{}, "", err
@@ -107,10 +109,15 @@ func cut(s string, n int) string { return s[:min(len(s), n)] }
 // Session reads the session of a cookie, with the person and the memberships
 // as they are now.
 func (s *Store) Session(ctx context.Context, token string) (Session, error) {
+	return s.sessionWhere(ctx, "token_hash = ?", secret.HashToken(token))
+}
+
+// sessionWhere reads the one session that the condition tells.
+func (s *Store) sessionWhere(ctx context.Context, condition string, arg any) (Session, error) {
 	db := s.db.WithContext(ctx)
 	at := now()
 	ended := hosting.Refuse(hosting.Unauthenticated, "", "session.ended")
-	row, err := one[sessionRow](db, "SELECT * FROM sessions WHERE token_hash = ? AND seen_at >= ?", secret.HashToken(token), at.Add(-sessionIdle))
+	row, err := one[sessionRow](db, "SELECT * FROM sessions WHERE "+condition+" AND seen_at >= ?", arg, at.Add(-sessionIdle))
 	if errors.Is(err, errNoRow) {
 		return Session{}, ended
 	}
@@ -124,7 +131,7 @@ func (s *Store) Session(ctx context.Context, token string) (Session, error) {
 	if err != nil {
 		return Session{}, err
 	}
-	memberships, err := list[hosting.Membership](db, "SELECT * FROM memberships WHERE person_id = ? ORDER BY created_at, account_id", person.ID)
+	memberships, err := membershipsOf(db, person.ID)
 	if err != nil {
 		return Session{}, err
 	}
@@ -147,6 +154,9 @@ func (s *Store) Session(ctx context.Context, token string) (Session, error) {
 	if sess.Flash, err = readFlash(row.Flash); err != nil {
 		return Session{}, err
 	}
+	if err := s.inPlace(ctx, &sess, row, at); err != nil {
+		return Session{}, err
+	}
 	if accounts := sess.Actor.Accounts(); sess.Account == 0 || !sess.Actor.CanIn(hosting.AccountRead, sess.Account) {
 		sess.Account = 0
 		if len(accounts) > 0 {
@@ -167,6 +177,9 @@ func (s *Store) SignOut(ctx context.Context, token string) error {
 	}
 	return s.write(ctx, sess.Actor, "session.sign_out", func(t *tx) error {
 		t.note(0, string(sess.Person.Email), nil, nil)
+		if err := t.Exec("UPDATE database_passes SET expires_at = ? WHERE session_id = ? AND expires_at > ?", t.now, sess.ID, t.now).Error; err != nil {
+			return err
+		}
 		return t.Exec("DELETE FROM sessions WHERE id = ?", sess.ID).Error
 	})
 }

@@ -160,10 +160,15 @@ func (s *Store) CreateSites(ctx context.Context, actor hosting.Actor, account ho
 		if err != nil {
 			return err
 		}
+		for i := range specs {
+			if specs[i], err = served(specs[i], node); err != nil {
+				return err
+			}
+		}
 		sites = make([]hosting.Site, len(specs))
 		for i, spec := range specs {
 			sites[i] = hosting.Site{
-				NodeID: node, AccountID: account, Host: spec.Host, Aliases: spec.Aliases,
+				NodeID: node.ID, AccountID: account, Host: spec.Host, Aliases: spec.Aliases,
 				DocumentRoot: spec.DocumentRoot, PHP: spec.PHP, UID: uids[i],
 				HomeToken: hosting.NewToken(), SocketToken: hosting.NewToken(),
 				Sync: t.wished(), CreatedAt: t.now,
@@ -187,18 +192,28 @@ func completed(spec hosting.SiteSpec) hosting.SiteSpec {
 	if spec.DocumentRoot == "" {
 		spec.DocumentRoot = hosting.DefaultDocumentRoot
 	}
-	if spec.PHP == "" {
-		spec.PHP = hosting.PHPVersions[0]
-	}
 	return spec
+}
+
+// served is the spec with a version of PHP that the node has.
+func served(spec hosting.SiteSpec, node hosting.Node) (hosting.SiteSpec, error) {
+	switch {
+	case spec.PHP == "" && len(node.PHP) > 0:
+		spec.PHP = node.PHP[0]
+	case spec.PHP == "":
+		spec.PHP = hosting.DefaultPHPVersion
+	case !slices.Contains(node.PHP, spec.PHP):
+		return spec, hosting.Refuse(hosting.Invalid, "php", "php.unknown_version", string(spec.PHP))
+	}
+	return spec, nil
 }
 
 // takeUIDs takes n uids of the node: each number once, and when all were used,
 // the lowest that are free again.
-func (t *tx) takeUIDs(n int) (hosting.NodeID, []uint32, error) {
+func (t *tx) takeUIDs(n int) (hosting.Node, []uint32, error) {
 	node, err := one[hosting.Node](t.DB, "SELECT * FROM nodes ORDER BY id LIMIT 1 FOR UPDATE")
 	if err != nil {
-		return 0, nil, err
+		return hosting.Node{}, nil, err
 	}
 	uids := make([]uint32, 0, n)
 	for next := node.NextUID; next <= config.LastSiteUID && len(uids) < n; next++ {
@@ -206,13 +221,13 @@ func (t *tx) takeUIDs(n int) (hosting.NodeID, []uint32, error) {
 	}
 	if len(uids) > 0 {
 		if err := t.Exec("UPDATE nodes SET next_uid = ? WHERE id = ?", uids[len(uids)-1]+1, node.ID).Error; err != nil {
-			return 0, nil, err
+			return hosting.Node{}, nil, err
 		}
 	}
 	if len(uids) < n {
 		used, err := list[uint32](t.DB, "SELECT uid FROM sites WHERE node_id = ? ORDER BY uid", node.ID)
 		if err != nil {
-			return 0, nil, err
+			return hosting.Node{}, nil, err
 		}
 		used = append(used, uids...) // all greater: the last of the range
 		slices.Sort(used)
@@ -226,9 +241,9 @@ func (t *tx) takeUIDs(n int) (hosting.NodeID, []uint32, error) {
 		}
 	}
 	if len(uids) < n {
-		return 0, nil, hosting.Refuse(hosting.OverLimit, "", "node.full", node.Name)
+		return hosting.Node{}, nil, hosting.Refuse(hosting.OverLimit, "", "node.full", node.Name)
 	}
-	return node.ID, uids, nil
+	return node, uids, nil
 }
 
 // UpdateSite changes the names, the document root and the PHP of a site. A
@@ -242,30 +257,61 @@ func (s *Store) UpdateSite(ctx context.Context, actor hosting.Actor, id hosting.
 		if before.Sync.Removing {
 			return hosting.Refuse(hosting.Conflict, "", "site.removing", before.Host.Unicode())
 		}
-		if err := t.claimNames(before.AccountID, id, []hosting.SiteSpec{spec}); err != nil {
-			return err
+		if spec.PHP == "" {
+			spec.PHP = before.PHP
+		}
+		if spec.PHP != before.PHP {
+			node, err := one[hosting.Node](t.DB, "SELECT * FROM nodes WHERE id = ?", before.NodeID)
+			if err != nil {
+				return err
+			}
+			if spec, err = served(spec, node); err != nil {
+				return err
+			}
 		}
 		after := before
 		after.Host, after.Aliases, after.DocumentRoot, after.PHP = spec.Host, spec.Aliases, spec.DocumentRoot, spec.PHP
-		if t.same = after.DocumentRoot == before.DocumentRoot && after.PHP == before.PHP && slices.Equal(after.Names(), before.Names()); t.same {
-			return nil
-		}
-		if err := t.raise("sites", hosting.Pending, "id = ?", id); err != nil {
-			return err
-		}
-		err := t.Exec("UPDATE sites SET host = ?, document_root = ?, php = ? WHERE id = ?", after.Host, after.DocumentRoot, after.PHP, id).Error
-		if err != nil {
-			return err
-		}
-		if err := t.Exec("UPDATE site_names SET dropped = ? WHERE site_id = ? AND dropped = 0 AND name NOT IN ?", before.Sync.Generation+1, id, after.Names()).Error; err != nil {
-			return err
-		}
-		if err := t.Exec("DELETE FROM site_names WHERE site_id = ? AND name IN ?", id, after.Names()).Error; err != nil {
-			return err
-		}
-		names := namesOf(after)
-		return t.Create(&names).Error
+		return t.rewriteSite(before, after)
 	})
+}
+
+// rewriteSite stores what a site shall be from now on: a new wish, unless it is
+// the same as before.
+func (t *tx) rewriteSite(before, after hosting.Site) error {
+	was, err := before.Behaviour.Value()
+	if err != nil {
+		return err
+	}
+	is, err := after.Behaviour.Value()
+	if err != nil {
+		return err
+	}
+	renamed := !slices.Equal(after.Names(), before.Names())
+	if t.same = !renamed && after.DocumentRoot == before.DocumentRoot && after.PHP == before.PHP && was == is && !before.Behaviour.Unreadable; t.same {
+		return nil
+	}
+	id := before.ID
+	if renamed {
+		spec := hosting.SiteSpec{Host: after.Host, Aliases: after.Aliases}
+		if err := t.claimNames(before.AccountID, id, []hosting.SiteSpec{spec}); err != nil {
+			return err
+		}
+	}
+	if err := t.raise("sites", "id = ?", id); err != nil {
+		return err
+	}
+	err = t.Exec("UPDATE sites SET host = ?, document_root = ?, php = ?, behaviour = ? WHERE id = ?", after.Host, after.DocumentRoot, after.PHP, is, id).Error
+	if err != nil || !renamed {
+		return err
+	}
+	if err := t.Exec("UPDATE site_names SET dropped = ? WHERE site_id = ? AND dropped = 0 AND name NOT IN ?", before.Sync.Generation+1, id, after.Names()).Error; err != nil {
+		return err
+	}
+	if err := t.Exec("DELETE FROM site_names WHERE site_id = ? AND name IN ?", id, after.Names()).Error; err != nil {
+		return err
+	}
+	names := namesOf(after)
+	return t.Create(&names).Error
 }
 
 // SuspendSite turns a site off; nothing is lost. What the team turned off stays
@@ -292,24 +338,29 @@ func (s *Store) setSiteSuspended(ctx context.Context, actor hosting.Actor, actio
 		if t.same = before.Suspended == suspended && before.Held == held; t.same {
 			return nil
 		}
-		if err := t.raise("sites", hosting.Pending, "id = ?", id); err != nil {
+		if err := t.raise("sites", "id = ?", id); err != nil {
 			return err
 		}
 		return t.Exec("UPDATE sites SET suspended = ?, held = ? WHERE id = ?", suspended, held, id).Error
 	})
 }
 
-// RemoveSite asks that a site be gone, with its files. The FTP logins that
-// reach only this site go at once; the site stays until the machine is clean.
+// RemoveSite takes a site out of service, with its files and the FTP logins
+// that reach only this site. For some days it can be brought back; its names are
+// free for others as soon as the machine no longer serves it.
 func (s *Store) RemoveSite(ctx context.Context, actor hosting.Actor, id hosting.SiteID) (hosting.Site, error) {
 	return s.changeSite(ctx, actor, "site.remove", id, []hosting.Permission{hosting.SitesWrite}, func(t *tx, before hosting.Site) error {
 		if t.same = before.Sync.Removing; t.same {
 			return nil
 		}
-		if err := t.raise("sites", hosting.Removing, "id = ?", id); err != nil {
+		until, err := t.keptUntil()
+		if err != nil {
 			return err
 		}
-		return t.Exec("DELETE FROM ftp_logins WHERE site_id = ?", id).Error
+		if err := t.discard("sites", "", until, "id = ?", id); err != nil {
+			return err
+		}
+		return t.discardLogins(hosting.TrashSite, until, "site_id = ?", id)
 	})
 }
 

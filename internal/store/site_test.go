@@ -198,7 +198,7 @@ func TestUIDs(t *testing.T) {
 		t.Fatalf("%d, %d", a.UID, b.UID)
 	}
 	t.Run("a uid that became free is not given again while there are new ones", func(t *testing.T) {
-		must(st.RemoveSite(t.Context(), root, a.ID))(t)
+		must(st.PurgeSite(t.Context(), root, a.ID))(t)
 		settle(t, node)
 		must(st.Sweep(t.Context()))(t)
 		if c := aSite(t, st, account, "c.example.com"); c.UID != b.UID+1 {

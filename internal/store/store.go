@@ -13,6 +13,7 @@ import (
 
 	"cancale/internal/config"
 	"cancale/internal/hosting"
+	"cancale/internal/secret"
 
 	mysqldriver "github.com/go-sql-driver/mysql"
 	"golang.org/x/sys/unix"
@@ -27,6 +28,7 @@ type Config struct {
 	Password    string
 	Database    string
 	PanelHost   hosting.Hostname // refused to sites; may be empty
+	Seal        []byte           // what secrets are sealed with; at least 16 bytes
 	AgentSocket string           // datagram socket that is woken after a commit; may be empty
 }
 
@@ -34,6 +36,8 @@ type Config struct {
 type Store struct {
 	cfg Config
 	db  *gorm.DB
+
+	ftpPasswords *secret.Recent // those that were right a moment ago
 }
 
 const (
@@ -53,7 +57,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{cfg: cfg, db: db}, nil
+	return &Store{cfg: cfg, db: db, ftpPasswords: secret.NewRecent()}, nil
 }
 
 // Close ends all connections.
@@ -82,11 +86,13 @@ func closeDB(db *gorm.DB) error {
 	return nil
 }
 
-// connect makes the pool of connections, without using any.
-func connect(cfg Config) (*sql.DB, error) {
+// connect makes the pool of connections, without using any. limit is how long
+// one answer may take; zero for ever, as a change of the schema needs it.
+func connect(cfg Config, limit time.Duration) (*sql.DB, error) {
 	dsn := mysqldriver.NewConfig()
 	dsn.User, dsn.Passwd, dsn.DBName = cfg.User, cfg.Password, cfg.Database
 	dsn.Net, dsn.Addr, dsn.DialFunc = "unix", cfg.Socket, dialUnix
+	dsn.Timeout, dsn.ReadTimeout, dsn.WriteTimeout = patience, limit, limit
 	dsn.ParseTime, dsn.Loc = true, time.UTC
 	dsn.ClientFoundRows = true   // an UPDATE that finds its row but changes nothing has found it
 	dsn.InterpolateParams = true // one round trip less; quoting is exact for utf8mb4
@@ -111,7 +117,7 @@ func connect(cfg Config) (*sql.DB, error) {
 }
 
 func open(ctx context.Context, cfg Config) (*gorm.DB, error) {
-	conns, err := connect(cfg)
+	conns, err := connect(cfg, patience)
 	if err != nil {
 		return nil, err
 	}
@@ -183,14 +189,14 @@ func list[T any](db *gorm.DB, query string, args ...any) ([]T, error) {
 	// Not DB.Scan: that one logs the query with its arguments.
 	rows, err := db.Raw(query, args...).Rows()
 	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+		return nil, asRefusal(fmt.Errorf("store: %w", err))
 	}
 	defer rows.Close()
 	if rows.Next() {
 		err = db.ScanRows(rows, &found) // reads this row and all that follow
 	}
 	if err := errors.Join(err, rows.Err()); err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+		return nil, asRefusal(fmt.Errorf("store: %w", err))
 	}
 	return found, nil
 }

@@ -13,15 +13,19 @@ import (
 // sweeper signs for what goes by itself.
 var sweeper = hosting.System("cancale")
 
-// Sweep deletes what the machine is clean of: removed sites and databases,
+// Sweep has removed things go for good that were kept long enough, and deletes
+// what the machine is clean of: sites and databases,
 // then accounts that are empty at last, and names, sessions, invitations and
 // counts of failures whose time is over. It answers how many sites, databases
 // and accounts went.
 func (s *Store) Sweep(ctx context.Context) (int, error) {
 	swept := 0
+	if err := errors.Join(s.expireTrash(ctx), s.endVisits(ctx)); err != nil {
+		return 0, err
+	}
 	accounts, err := list[hosting.AccountID](s.db.WithContext(ctx),
-		"SELECT account_id FROM sites WHERE state = 'removed' UNION SELECT account_id FROM hosted_databases WHERE state = 'removed'"+
-			" UNION SELECT id FROM accounts WHERE removing = 1")
+		"SELECT account_id FROM sites WHERE state = 'removed' AND kept_until IS NULL UNION SELECT account_id FROM hosted_databases WHERE state = 'removed' AND kept_until IS NULL"+
+			" UNION SELECT id FROM accounts WHERE removing = 1 AND kept_until IS NULL")
 	if err != nil {
 		return 0, err
 	}
@@ -62,6 +66,9 @@ func (s *Store) Sweep(ctx context.Context) (int, error) {
 		}
 		swept += n
 	}
+	if err := errors.Join(s.forgetTransfers(ctx), s.forgetTraffic(ctx)); err != nil {
+		return swept, err
+	}
 	return swept, s.housekeep(ctx, "sweep", func(db *gorm.DB, now time.Time) error {
 		for _, statement := range []struct {
 			query string
@@ -70,13 +77,13 @@ func (s *Store) Sweep(ctx context.Context) (int, error) {
 			{"DELETE n FROM site_names n JOIN sites s ON s.id = n.site_id WHERE n.dropped > 0 AND " + nameIsFree, nil},
 			{"DELETE FROM sessions WHERE seen_at < ?", []any{now.Add(-sessionIdle)}},
 			{"DELETE FROM invitations WHERE expires_at < ?", []any{now}},
-			{"DELETE FROM throttles WHERE last_at < ?", []any{now.Add(-forgiveAfter)}},
+			{"DELETE FROM throttles WHERE last_at < ? AND until < ?", []any{now.Add(-forgiveAfter), now}},
 		} {
 			if err := db.Exec(statement.query, statement.args...).Error; err != nil {
 				return err
 			}
 		}
-		return nil
+		return sweepMails(db, now)
 	})
 }
 
@@ -86,7 +93,7 @@ func forgetRemoved(db *gorm.DB, account hosting.AccountID) ([]string, error) {
 	sites, err := list[struct {
 		ID   hosting.SiteID
 		Host string
-	}](db, "SELECT id, host FROM sites WHERE account_id = ? AND state = 'removed' FOR UPDATE", account)
+	}](db, "SELECT id, host FROM sites WHERE account_id = ? AND state = 'removed' AND kept_until IS NULL FOR UPDATE", account)
 	if err != nil {
 		return nil, err
 	}
@@ -101,12 +108,12 @@ func forgetRemoved(db *gorm.DB, account hosting.AccountID) ([]string, error) {
 			return nil, err
 		}
 	}
-	databases, err := list[string](db, "SELECT name FROM hosted_databases WHERE account_id = ? AND state = 'removed' FOR UPDATE", account)
+	databases, err := list[string](db, "SELECT name FROM hosted_databases WHERE account_id = ? AND state = 'removed' AND kept_until IS NULL FOR UPDATE", account)
 	if err != nil {
 		return nil, err
 	}
 	if len(databases) > 0 {
-		if err := db.Exec("DELETE FROM hosted_databases WHERE account_id = ? AND state = 'removed'", account).Error; err != nil {
+		if err := db.Exec("DELETE FROM hosted_databases WHERE account_id = ? AND state = 'removed' AND kept_until IS NULL", account).Error; err != nil {
 			return nil, err
 		}
 	}
@@ -118,6 +125,8 @@ func forgetSites(db *gorm.DB, ids []hosting.SiteID) error {
 	for _, statement := range []string{
 		"DELETE FROM ftp_logins WHERE site_id IN ?",
 		"DELETE FROM site_names WHERE site_id IN ?",
+		"DELETE FROM site_traffic WHERE site_id IN ?",
+		"DELETE FROM site_traffic_names WHERE site_id IN ?",
 		"DELETE FROM sites WHERE id IN ?",
 	} {
 		if err := db.Exec(statement, ids).Error; err != nil {
@@ -131,12 +140,19 @@ func forgetSites(db *gorm.DB, ids []hosting.SiteID) error {
 // It reports whether that was so.
 func forgetAccount(db *gorm.DB, account hosting.Account) (bool, error) {
 	left, err := one[int](db, "SELECT (SELECT COUNT(*) FROM sites WHERE account_id = ?) + (SELECT COUNT(*) FROM hosted_databases WHERE account_id = ?)", account.ID, account.ID)
-	if err != nil || left > 0 || !account.Removing {
+	if err != nil || left > 0 || !account.Removing || account.Trash.Kept() {
 		return false, err
+	}
+	if err := db.Exec("DELETE FROM transfers WHERE account_id = ? LIMIT ?", account.ID, sweepTransfers).Error; err != nil {
+		return false, err
+	}
+	if _, err := one[int](db, "SELECT 1 FROM transfers WHERE account_id = ? LIMIT 1", account.ID); !errors.Is(err, errNoRow) {
+		return false, err // the next sweep goes on
 	}
 	for _, statement := range []string{
 		"DELETE FROM memberships WHERE account_id = ?",
 		"DELETE FROM ftp_logins WHERE account_id = ?",
+		"DELETE FROM account_traffic WHERE account_id = ?",
 		"DELETE FROM accounts WHERE id = ?",
 	} {
 		if err := db.Exec(statement, account.ID).Error; err != nil {
@@ -164,7 +180,7 @@ func (s *Store) Counts(ctx context.Context) (Counts, error) {
 	}](s.db.WithContext(ctx),
 		"SELECT 'site' AS kind, state, COUNT(*) AS n FROM sites WHERE state <> 'removed' GROUP BY state"+
 			" UNION ALL SELECT 'database', state, COUNT(*) FROM hosted_databases WHERE state <> 'removed' GROUP BY state"+
-			" UNION ALL SELECT 'ftp', '', COUNT(*) FROM ftp_logins UNION ALL SELECT 'account', '', COUNT(*) FROM accounts UNION ALL SELECT 'person', '', COUNT(*) FROM persons")
+			" UNION ALL SELECT 'ftp', '', COUNT(*) FROM ftp_logins WHERE removing = 0 UNION ALL SELECT 'account', '', COUNT(*) FROM accounts WHERE kept_until IS NULL UNION ALL SELECT 'person', '', COUNT(*) FROM persons")
 	if err != nil {
 		return Counts{}, err
 	}

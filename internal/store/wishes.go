@@ -16,7 +16,7 @@ type Wishes struct {
 // Wishes reads all there is for the node.
 func (n *NodeStore) Wishes(ctx context.Context) (Wishes, error) {
 	db := n.db.WithContext(ctx)
-	sites, err := list[hosting.Site](db, "SELECT s.*, a.suspended AS account_suspended"+fromSites+" WHERE s.node_id = ? AND s.state <> 'removed' ORDER BY s.id", n.node.ID)
+	sites, err := list[hosting.Site](db, selectWishedSite+fromSites+" WHERE s.node_id = ? AND s.state <> 'removed' ORDER BY s.id", n.node.ID)
 	if err != nil {
 		return Wishes{}, err
 	}
@@ -35,6 +35,9 @@ func (n *NodeStore) Wishes(ctx context.Context) (Wishes, error) {
 			s.Aliases = append(s.Aliases, name.Name)
 		}
 	}
-	databases, err := list[hosting.Database](db, "SELECT d.*, a.suspended AS account_suspended"+fromDatabases+" WHERE d.node_id = ? AND d.state <> 'removed' ORDER BY d.id", n.node.ID)
+	databases, err := list[hosting.Database](db, selectWishedDatabase+fromDatabases+" WHERE d.node_id = ? AND d.state <> 'removed' ORDER BY d.id", n.node.ID)
+	if err == nil {
+		err = n.addSignIns(db, databases, "")
+	}
 	return Wishes{Sites: sites, Databases: databases}, err
 }

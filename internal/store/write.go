@@ -37,6 +37,9 @@ func (s *Store) write(ctx context.Context, actor hosting.Actor, action string, f
 	if !actor.SignedIn() {
 		return hosting.Refuse(hosting.Unauthenticated, "", "error.unauthenticated")
 	}
+	if actor.BehalfOf() != 0 && !hosting.MayInPlace(action) {
+		return hosting.Refuse(hosting.Forbidden, "", "error.in_place")
+	}
 	var last *tx
 	err := transact(ctx, s.db, func(db *gorm.DB) error {
 		t := &tx{DB: db, actor: actor, action: action, now: now(), cfg: s.cfg}
@@ -50,7 +53,9 @@ func (s *Store) write(ctx context.Context, actor hosting.Actor, action string, f
 		if len(t.entries) == 0 {
 			return fmt.Errorf("%w: %s", errNoAudit, action)
 		}
-		return db.Table("audit_entries").CreateInBatches(&t.entries, insertBatch).Error
+		return insert(db, "audit_entries", auditColumns, t.entries, func(e hosting.AuditEntry) []any {
+			return []any{e.At, e.Actor, e.Source, e.Action, e.AccountID, e.Target, e.Behalf, e.Before, e.After}
+		})
 	})
 	if err != nil {
 		return wrap(action, err)
@@ -77,8 +82,11 @@ func wrap(what string, err error) error {
 	if _, refused := errors.AsType[*hosting.Error](err); refused {
 		return err
 	}
-	return fmt.Errorf("store: %s: %w", what, err)
+	return asRefusal(fmt.Errorf("store: %s: %w", what, err))
 }
+
+// auditColumns are those of an audit entry, but for the one that MariaDB fills.
+const auditColumns = "at, actor, source, action, account_id, target, behalf, `before`, `after`"
 
 const (
 	// insertBatch is how many rows one INSERT brings.
@@ -131,7 +139,7 @@ func (t *tx) note(account hosting.AccountID, target string, before, after any) {
 func (t *tx) noteAs(action string, account hosting.AccountID, target string, before, after any) {
 	t.entries = append(t.entries, hosting.AuditEntry{
 		At: t.now, Actor: t.actor.Name, Source: t.actor.Source, Action: action,
-		AccountID: account, Target: target, Before: auditJSON(before), After: auditJSON(after),
+		AccountID: account, Target: target, Behalf: t.actor.Behalf, Before: auditJSON(before), After: auditJSON(after),
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -127,7 +128,7 @@ func (a *activator) restore(entries []fs.DirEntry) {
 		if err := a.restoreOne(filepath.Join(a.records, e.Name())); err != nil {
 			// The agent asks again for what should be.
 			a.cfg.Log.Warn("not armed again", slog.String("record", e.Name()), slog.Any("cause", err))
-			_ = os.Remove(filepath.Join(a.records, e.Name()))
+			_ = os.RemoveAll(filepath.Join(a.records, e.Name()))
 		}
 	}
 }
@@ -136,12 +137,15 @@ func (a *activator) restoreOne(path string) error {
 	if !strings.HasSuffix(path, ".json") {
 		return errors.New("half-written")
 	}
-	data, err := os.ReadFile(path)
+	data, err := readRecord(path)
 	if err != nil {
 		return err
 	}
 	var act host.Activation
 	if err := json.Unmarshal(data, &act); err != nil {
+		return err
+	}
+	if err := checkActivation(act); err != nil {
 		return err
 	}
 	a.mu.Lock()
@@ -152,11 +156,34 @@ func (a *activator) restoreOne(path string) error {
 	return a.add(act)
 }
 
+// recordLimit is more than any record has, in bytes.
+const recordLimit = 16 << 10
+
+// readRecord reads a file that may have become anything; it never waits for it.
+func readRecord(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() > recordLimit {
+		return nil, errors.Join(err, errors.New("not a record"))
+	}
+	return io.ReadAll(io.LimitReader(f, recordLimit))
+}
+
+func checkActivation(act host.Activation) error {
+	if !validName.MatchString(act.Name) || filepath.Dir(act.Socket) != filepath.Clean(act.SocketDir) {
+		return fmt.Errorf("activation %q: not a name, or the socket is not in its directory", act.Name)
+	}
+	return nil
+}
+
 // ensure makes the socket of act listen. A program that runs with other
 // contents than act's hash is replaced; requests under way may finish.
 func (a *activator) ensure(act host.Activation) error {
-	if !validName.MatchString(act.Name) || filepath.Dir(act.Socket) != filepath.Clean(act.SocketDir) {
-		return fmt.Errorf("activation %q: not a name, or the socket is not in its directory", act.Name)
+	if err := checkActivation(act); err != nil {
+		return err
 	}
 	replaced, err := a.update(act)
 	if err != nil {

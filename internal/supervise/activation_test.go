@@ -3,6 +3,7 @@ package supervise
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -101,7 +102,7 @@ func (b *bench) site(name, greeting string) host.Activation {
 	home := b.layout.Home(name)
 	must(os.MkdirAll(filepath.Join(home, "www"), 0o755))
 	must(os.WriteFile(filepath.Join(home, "www", "index.php"), []byte(`<?php echo getenv("GREETING"), " ", posix_getuid();`), 0o644))
-	must(os.WriteFile(filepath.Join(home, "www", "slow.php"), []byte(`<?php usleep(700000); echo "slow ", getenv("GREETING");`), 0o644))
+	must(os.WriteFile(filepath.Join(home, "www", "slow.php"), []byte(`<?php usleep(1200000); echo "slow ", getenv("GREETING");`), 0o644))
 	must(os.MkdirAll(b.layout.SocketDir(name), 0o700))
 	must(os.MkdirAll(b.layout.Sandbox(), 0o700))
 	must(os.MkdirAll(b.layout.PHP(), 0o700))
@@ -232,7 +233,7 @@ func TestIdleProgramSleepsAndWakes(t *testing.T) {
 }
 
 func TestRequestUnderWayKeepsItAwake(t *testing.T) {
-	b := newBench(t, 50*time.Millisecond)
+	b := newBench(t, 500*time.Millisecond) // a loaded machine needs some of it until PHP takes the request
 	act := b.site("php-1", "hello")
 	b.ensure(act)
 	b.ask(act, "slow.php", "slow hello")
@@ -353,6 +354,69 @@ func TestNextSupervisorArmsWhatTheLastOneHad(t *testing.T) {
 	b.ask(act, "index.php", hello("hello"))
 	if b.a.byName["php-2"] != nil {
 		t.Error("a site whose directory is gone is armed")
+	}
+}
+
+// What an earlier supervisor left may have become anything: it is left out, and
+// nothing waits for it.
+func TestRecordsThatBecameAnything(t *testing.T) {
+	b := newBench(t, time.Minute)
+	act, other := b.site("php-1", "hello"), b.site("php-2", "other")
+	b.ensure(act)
+	b.ensure(other)
+	b.a.close()
+	record := func(name string) string { return filepath.Join(b.a.records, name) }
+	good, err := os.ReadFile(record("php-2.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	outside := filepath.Join(t.TempDir(), "outside")
+	for name, make := range map[string]func(path string) error{
+		"php-10.json": func(p string) error { return os.WriteFile(p, []byte("{"), 0o600) },
+		"php-11.json": func(p string) error { return os.WriteFile(p, bytes.Repeat([]byte("\x00\xff"), 1<<20), 0o600) },
+		"php-12.json": func(p string) error { return os.WriteFile(p, nil, 0o600) },
+		"php-13.json": func(p string) error { return syscall.Mkfifo(p, 0o600) },
+		"php-14.json": func(p string) error { return os.MkdirAll(filepath.Join(p, "a", "b"), 0o700) },
+		"php-15.json": func(p string) error { return errors.Join(os.WriteFile(outside, good, 0o600), os.Symlink(outside, p)) },
+		"php-16.json": func(p string) error { return os.Symlink("/dev/zero", p) },
+		"php-17.json": func(p string) error {
+			return os.WriteFile(p, bytes.ReplaceAll(good, []byte(`"php-2"`), []byte(`"../../etc"`)), 0o600)
+		},
+		"php-18.json": func(p string) error {
+			return os.WriteFile(p, bytes.ReplaceAll(good, []byte("/fpm.sock"), []byte("/../../fpm.sock")), 0o600)
+		},
+		"php-19.json":   func(p string) error { return os.WriteFile(p, []byte(`[1, null, {"Name": {}}]`), 0o600) },
+		"php-2.json":    func(p string) error { return os.WriteFile(p, good[:len(good)/2], 0o600) },
+		".tmp-x":        func(p string) error { return os.WriteFile(p, good, 0o600) },
+		"a\nb\x1b.json": func(p string) error { return os.WriteFile(p, good, 0o600) },
+	} {
+		if err := os.RemoveAll(record(name)); err != nil {
+			t.Fatal(err)
+		}
+		if err := make(record(name)); err != nil {
+			t.Fatal(name, err)
+		}
+	}
+	b.open(time.Minute)
+	select {
+	case <-b.a.restored:
+	case <-time.After(10 * time.Second):
+		t.Fatal("it waits for a record")
+	}
+	b.ask(act, "index.php", hello("hello"))
+	b.ensure(other) // as the agent asks
+	b.ask(other, "index.php", hello("other"))
+	if text, err := os.ReadFile(outside); err != nil || !bytes.Equal(text, good) {
+		t.Errorf("what a link led to: %v", err)
+	}
+	entries, err := os.ReadDir(b.a.records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Name() != "php-1.json" && e.Name() != "php-2.json" && e.Name() != "a\nb\x1b.json" {
+			t.Errorf("%q is left", e.Name())
+		}
 	}
 }
 

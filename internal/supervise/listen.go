@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"os"
@@ -13,7 +14,7 @@ import (
 )
 
 const (
-	socketMode = 0o660 // root and www-data; the directory decides who gets here
+	socketMode = 0o660 // root and whoever serves it; the directory decides who gets here
 	backlog    = 511
 )
 
@@ -30,7 +31,7 @@ func listen(act host.Activation) (int, fileID, error) {
 	if err != nil {
 		return 0, fileID{}, fmt.Errorf("socket: %w", err)
 	}
-	file, err := place(dir, fd, filepath.Base(act.Socket))
+	file, err := place(dir, fd, filepath.Base(act.Socket), int(cmp.Or(act.Group, config.ApacheUID)))
 	if err != nil {
 		_ = unix.Close(fd)
 		return 0, fileID{}, fmt.Errorf("%s: %w", act.Socket, err)
@@ -39,7 +40,7 @@ func listen(act host.Activation) (int, fileID, error) {
 }
 
 // place binds fd to a name in dir, complete from its first moment.
-func place(dir, fd int, name string) (fileID, error) {
+func place(dir, fd int, name string, group int) (fileID, error) {
 	temporary := host.TempPrefix + name
 	if err := unix.Unlinkat(dir, temporary, 0); err != nil && err != unix.ENOENT {
 		return fileID{}, err
@@ -47,7 +48,7 @@ func place(dir, fd int, name string) (fileID, error) {
 	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: fmt.Sprintf("/proc/self/fd/%d/%s", dir, temporary)}); err != nil {
 		return fileID{}, fmt.Errorf("bind: %w", err)
 	}
-	if err := unix.Fchownat(dir, temporary, 0, config.ApacheUID, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	if err := unix.Fchownat(dir, temporary, 0, group, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return fileID{}, fmt.Errorf("owner: %w", err)
 	}
 	if err := unix.Fchmodat(dir, temporary, socketMode, 0); err != nil {

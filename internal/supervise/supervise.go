@@ -39,6 +39,10 @@ type Service struct {
 	// Probe is nil when the daemon with that pid answers as it should.
 	Probe func(ctx context.Context, pid int) error
 
+	// Wedged is how long it may give its probe no answer, once it runs, before
+	// it is ended and started again; zero for ever.
+	Wedged time.Duration
+
 	// Grace is how long it may take to end after SIGTERM.
 	Grace time.Duration
 }
@@ -374,10 +378,7 @@ func (p *process) once(ctx context.Context) error {
 	err = p.awaitAnswer(ctx, pid, exited)
 	if err == nil {
 		p.set(Running, pid, nil)
-		select {
-		case <-exited:
-		case <-ctx.Done():
-		}
+		err = p.attend(ctx, pid, exited)
 	}
 	p.end(cmd.Process, exited)
 	switch {
@@ -387,6 +388,41 @@ func (p *process) once(ctx context.Context) error {
 		return withLastLine(err, log, written)
 	default:
 		return withLastLine(errors.New(cmd.ProcessState.String()), log, written)
+	}
+}
+
+// looks is how often, within the time that it has, a running service is asked
+// whether it still answers.
+const looks = 8
+
+// attend returns when a running service has ended, is to end, or has given no
+// answer for too long.
+func (p *process) attend(ctx context.Context, pid int, exited <-chan struct{}) error {
+	if p.Wedged == 0 || p.Probe == nil {
+		select {
+		case <-exited:
+		case <-ctx.Done():
+		}
+		return nil
+	}
+	tick := time.NewTicker(p.Wedged / looks)
+	defer tick.Stop()
+	for answered := time.Now(); ; {
+		select {
+		case <-exited:
+			return nil
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		probe, cancel := context.WithTimeout(ctx, p.Wedged/looks)
+		err := p.Probe(probe, pid)
+		cancel()
+		if err == nil {
+			answered = time.Now()
+		} else if time.Since(answered) > p.Wedged {
+			return fmt.Errorf("no answer for %v: %w", p.Wedged, err)
+		}
 	}
 }
 

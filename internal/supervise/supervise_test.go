@@ -77,6 +77,33 @@ func TestServiceIsStartedAgainWhenItDies(t *testing.T) {
 	}
 }
 
+func TestServiceThatIsWedgedIsStartedAgain(t *testing.T) {
+	s, log := newSupervisor(t)
+	defer s.Stop()
+	svc := s.sh("wedged", "while :; do echo > "+s.cfg.Layout.In("alive")+"; sleep 0.02; done")
+	svc.Wedged = time.Second
+	svc.Probe = func(context.Context, int) error {
+		if err := os.Remove(s.cfg.Layout.In("alive")); err != nil {
+			return errors.New("it does not answer")
+		}
+		return nil
+	}
+	if err := s.Start(t.Context(), svc); err != nil {
+		t.Fatal(err)
+	}
+	first := s.service(t, "wedged")
+	if err := syscall.Kill(first.PID, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it runs again", func() bool {
+		now := s.service(t, "wedged")
+		return now.State == Running && now.PID != first.PID
+	})
+	if !strings.Contains(log.String(), "it does not answer") {
+		t.Errorf("the log does not say why:\n%s", log)
+	}
+}
+
 func TestServiceThatDiesAtOnceWaitsLongerEachTime(t *testing.T) {
 	s, _ := newSupervisor(t)
 	defer s.Stop()

@@ -302,12 +302,13 @@ func copyFile(from, to string) error {
 	return errors.Join(err, out.Close())
 }
 
-// Installation is a fresh database with its two users.
+// Installation is a fresh database with its three users.
 type Installation struct {
 	Server *MariaDBServer
 	Root   store.Config
 	App    store.Config // for store.Open
 	Agent  store.Config // for store.OpenNode
+	FTP    store.Config // for store.Open, as the FTP daemon
 }
 
 // Install makes a fresh database as `cancale up` makes its own.
@@ -316,18 +317,20 @@ func Install(tb testing.TB) Installation {
 	server := MariaDB(tb)
 	name := "t" + strings.ToLower(rand.Text()[:12])
 	at := func(user, password string) store.Config {
-		return store.Config{Socket: server.Socket, Database: name, User: user, Password: password, PanelHost: "panel.cancale.example.org"}
+		return store.Config{Socket: server.Socket, Database: name, User: user, Password: password, PanelHost: "panel.cancale.example.org", Seal: []byte("the secret of this test, long enough")}
 	}
 	inst := Installation{
 		Server: server,
 		Root:   at("root", ""),
 		App:    at(name+"_app", rand.Text()),
 		Agent:  at(name+"_agent", rand.Text()),
+		FTP:    at(name+"_ftp", rand.Text()),
 	}
 	err := store.Bootstrap(tb.Context(), store.BootstrapConfig{
 		Socket: server.Socket, Database: name,
 		AppUser: inst.App.User, AppPassword: inst.App.Password,
 		AgentUser: inst.Agent.User, AgentPassword: inst.Agent.Password,
+		FTPUser: inst.FTP.User, FTPPassword: inst.FTP.Password,
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -338,7 +341,18 @@ func Install(tb testing.TB) Installation {
 // Open opens the installation as the application, until the test ends.
 func (i Installation) Open(tb testing.TB) *store.Store {
 	tb.Helper()
-	st, err := store.Open(tb.Context(), i.App)
+	return openStore(tb, i.App)
+}
+
+// OpenFTP opens the installation as the FTP daemon, until the test ends.
+func (i Installation) OpenFTP(tb testing.TB) *store.Store {
+	tb.Helper()
+	return openStore(tb, i.FTP)
+}
+
+func openStore(tb testing.TB, cfg store.Config) *store.Store {
+	tb.Helper()
+	st, err := store.Open(tb.Context(), cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -4,7 +4,8 @@
 //
 // Nothing is read from the disk and nothing comes from another host. htmx is the
 // minified file of its package, version 4.0.1, under the Zero-Clause BSD licence
-// in htmx.LICENSE.
+// in htmx.LICENSE. The editor is made of CodeMirror, under the licence in
+// editor.LICENSE, as views/editor says.
 package assets
 
 import (
@@ -21,7 +22,7 @@ import (
 	"sync"
 )
 
-//go:embed cancale.css cancale.js htmx.min.js favicon.svg icons.svg
+//go:embed cancale.css cancale.js files.js editor.js htmx.min.js favicon.svg icons.svg
 var files embed.FS
 
 // asset is one file as it is sent.
@@ -37,6 +38,8 @@ var served = sync.OnceValue(func() map[string]asset {
 	for name, mime := range map[string]string{
 		"cancale.css": "text/css; charset=utf-8",
 		"cancale.js":  "text/javascript; charset=utf-8",
+		"files.js":    "text/javascript; charset=utf-8",
+		"editor.js":   "text/javascript; charset=utf-8",
 		"htmx.min.js": "text/javascript; charset=utf-8",
 		"favicon.svg": "image/svg+xml",
 	} {

@@ -30,6 +30,12 @@ const htmxConfig = `{"includeIndicatorCSS":false,"history":false}`
 // Crumb is a step of the way to a page; the last one has no URL.
 type Crumb struct{ Text, URL string }
 
+// Tab is one of the pages that a row of tabs leads to.
+type Tab struct {
+	Text, URL string
+	Current   bool
+}
+
 // Input is a field of a form.
 type Input struct {
 	Name         string // also its id
@@ -211,6 +217,15 @@ func percent(used, limit int) int {
 		return 0
 	}
 	return min(100, used*100/limit)
+}
+
+// NearlyFull says how near to its limit something is, of which so many percent
+// are used.
+func NearlyFull(ctx context.Context, percent int) string {
+	if percent >= 95 {
+		return i18n.T(ctx, "usage.nearly_full")
+	}
+	return i18n.T(ctx, "usage.soon_full")
 }
 
 // pageNumbers are the pages to offer around page; 0 stands for a gap.

@@ -38,6 +38,7 @@ type Driver struct {
 	tree    treeSum                  // of all that lies there
 	loaded  string                   // the tree that Apache last loaded, as the marker file says
 	strange bool                     // what lay there at first is not what Apache last loaded
+	mended  map[hosting.SiteID]bool  // files that were not as we left them, until their site's next Ensure
 	queue   []*request
 	leading bool
 }
@@ -47,6 +48,8 @@ type known struct {
 	host hosting.Hostname
 	hash string
 	sum  treeSum
+	data []byte
+	seen stamp // of the file, when it was last known to hold data
 }
 
 // New is the driver of the node that h is.
@@ -64,6 +67,9 @@ func (d *Driver) Ensure(ctx context.Context, site hosting.Site) error {
 	if err := d.open(); err != nil {
 		return err
 	}
+	if err := d.ensurePasswords(site); err != nil {
+		return err
+	}
 	path := d.siteFile(site.ID)
 	same, err := d.h.Same(path, want.data, fileMode, 0, 0)
 	if err != nil {
@@ -74,9 +80,18 @@ func (d *Driver) Ensure(ctx context.Context, site hosting.Site) error {
 		if err != nil {
 			return err
 		}
-		if named && d.probe(ctx, want.host, want.hash) == nil {
-			return nil
+		if !named && site.Sync.Steady() {
+			host.Repaired(ctx, "log_name")
 		}
+		if named && d.probe(ctx, want.host, want.hash) == nil {
+			if d.wasMended(site.ID) {
+				host.Repaired(ctx, "vhost")
+			}
+			return d.sweepPasswords(site)
+		}
+	}
+	if d.wasMended(site.ID) || !same && site.Sync.Steady() {
+		host.Repaired(ctx, "vhost")
 	}
 	r := &request{id: site.ID, want: &want}
 	if !same {
@@ -84,7 +99,10 @@ func (d *Driver) Ensure(ctx context.Context, site hosting.Site) error {
 			return fmt.Errorf("apache: site %d: %w", site.ID, err)
 		}
 	}
-	return d.submit(ctx, r)
+	if err := d.submit(ctx, r); err != nil {
+		return err
+	}
+	return d.sweepPasswords(site)
 }
 
 // Remove makes Apache forget the site. It may be called at any time; when
@@ -113,14 +131,22 @@ func (d *Driver) Remove(ctx context.Context, site hosting.Site) error {
 }
 
 // forget removes what is beside the virtual host: the name that leads to the
-// logs, the logs, and a file that was set aside.
+// logs, the logs unless the site can be brought back, and a file that was set
+// aside.
 func (d *Driver) forget(site hosting.Site) error {
 	l := d.h.Layout()
+	var passwords error
+	if site.HomeToken.Valid() { // a foreign file's site has none that we know
+		passwords = d.h.RemoveTree(passwordDir(l, site.HomeToken))
+	}
 	err := errors.Join(
+		passwords,
 		d.unname(site.Host, site.ID),
 		d.h.Remove(d.siteFile(site.ID)+asideSuffix),
-		d.h.RemoveTree(l.SiteLogs(uint64(site.ID))),
 	)
+	if !site.Trash.Kept() {
+		err = errors.Join(err, d.h.RemoveTree(l.SiteLogs(uint64(site.ID))))
+	}
 	if err != nil {
 		return fmt.Errorf("apache: site %d: %w", site.ID, err)
 	}
@@ -139,6 +165,7 @@ func (d *Driver) RemoveForeign(ctx context.Context, keep func(hosting.SiteID) bo
 		return fmt.Errorf("apache: %w", err)
 	}
 	var errs []error
+	var sites []hosting.SiteID // after the rest: removing one makes Apache read all
 	for _, e := range entries {
 		name := e.Name()
 		if strings.HasPrefix(name, host.TempPrefix) {
@@ -148,7 +175,7 @@ func (d *Driver) RemoveForeign(ctx context.Context, keep func(hosting.SiteID) bo
 		switch path := filepath.Join(d.sitesDir(), name); {
 		case ok && keep(id):
 		case ok:
-			errs = append(errs, d.Remove(ctx, hosting.Site{ID: id, Host: d.hostOf(id)}))
+			sites = append(sites, id)
 		case strings.HasSuffix(name, asideSuffix):
 			if id, ok := siteOf(strings.TrimSuffix(name, asideSuffix)); !ok || !keep(id) {
 				errs = append(errs, d.h.Remove(path))
@@ -159,6 +186,9 @@ func (d *Driver) RemoveForeign(ctx context.Context, keep func(hosting.SiteID) bo
 			// The next reload lets go of it, as it was never one of ours.
 			errs = append(errs, d.h.Remove(path), d.outdated())
 		}
+	}
+	for _, id := range sites {
+		errs = append(errs, d.Remove(ctx, hosting.Site{ID: id, Host: d.hostOf(id)}))
 	}
 	return errors.Join(errs...)
 }
@@ -183,6 +213,8 @@ func (d *Driver) outdated() error {
 const (
 	fileMode fs.FileMode = 0o600 // the files hold the sites' tokens
 	dirMode  fs.FileMode = 0o700
+	// logDirMode lets the panel through to the logs that it is shown.
+	logDirMode fs.FileMode = 0o710
 	// confSuffix is what the server includes; asideSuffix is added to a file
 	// with which Apache would not start.
 	confSuffix  = ".conf"
@@ -192,8 +224,10 @@ const (
 func (d *Driver) sitesDir() string   { return d.h.Layout().ApacheSites() }
 func (d *Driver) markerFile() string { return filepath.Join(d.h.Layout().Apache(), "loaded") }
 func (d *Driver) siteFile(id hosting.SiteID) string {
-	return filepath.Join(d.sitesDir(), strconv.FormatUint(uint64(id), 10)+confSuffix)
+	return filepath.Join(d.sitesDir(), fileName(id))
 }
+
+func fileName(id hosting.SiteID) string { return strconv.FormatUint(uint64(id), 10) + confSuffix }
 
 // siteOf is the site whose file bears this name.
 func siteOf(name string) (hosting.SiteID, bool) {
@@ -226,11 +260,13 @@ func (d *Driver) open() error {
 		if !ok {
 			continue
 		}
-		data, err := os.ReadFile(filepath.Join(d.sitesDir(), e.Name()))
+		path := filepath.Join(d.sitesDir(), e.Name())
+		seen := stampOf(path)
+		data, err := os.ReadFile(path)
 		if err != nil {
 			return fmt.Errorf("apache: %w", err)
 		}
-		k := known{sum: sumOf(id, data)}
+		k := known{sum: sumOf(id, data), data: data, seen: seen}
 		k.host, k.hash = parseRendered(data)
 		found[id] = k
 		tree.toggle(k.sum)
@@ -260,7 +296,7 @@ func (d *Driver) note(id hosting.SiteID, now *rendered) {
 	if now == nil {
 		return
 	}
-	k := known{host: now.host, hash: now.hash, sum: sumOf(id, now.data)}
+	k := known{host: now.host, hash: now.hash, sum: sumOf(id, now.data), data: now.data, seen: stampOf(d.siteFile(id))}
 	d.known[id] = k
 	d.tree.toggle(k.sum)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,6 +17,7 @@ import (
 
 	"cancale/internal/host"
 	"cancale/internal/hosting"
+	"cancale/internal/reconcile"
 )
 
 // request is a site whose file is to change, or to be confirmed, or to go.
@@ -68,11 +70,61 @@ func (d *Driver) lead(ctx context.Context) {
 			return
 		}
 		d.mu.Unlock()
-		d.apply(ctx, batch)
+		d.applyEach(ctx, batch)
 		for _, r := range batch {
 			close(r.done)
 		}
 	}
+}
+
+// applyEach brings a batch to the machine. When that meets a bug, one of the
+// sites may be why: it is tried again in ever smaller parts, and only those fail
+// that meet it by themselves.
+func (d *Driver) applyEach(ctx context.Context, batch []*request) {
+	err := reconcile.Protect(func() error {
+		d.apply(ctx, batch)
+		return nil
+	})
+	if err == nil {
+		return
+	}
+	if len(batch) == 1 {
+		batch[0].err = errors.Join(batch[0].err, err)
+		return
+	}
+	slog.ErrorContext(ctx, "a batch of virtual hosts is tried in parts", slog.Int("sites", len(batch)), slog.Any("cause", err))
+	var again []*request
+	for _, r := range batch {
+		if r.err == nil {
+			r.err = reconcile.Protect(func() error { return d.restage(r) })
+		}
+		if r.err == nil {
+			again = append(again, r)
+		}
+	}
+	for part := range slices.Chunk(again, max(1, (len(again)+1)/2)) {
+		d.applyEach(ctx, part)
+	}
+}
+
+// restage makes a request what it was before its batch ended half-way.
+func (d *Driver) restage(r *request) error {
+	if r.staged != nil {
+		r.staged.Discard()
+		r.staged = nil
+	}
+	if r.want == nil {
+		return nil
+	}
+	path := d.siteFile(r.id)
+	same, err := d.h.Same(path, r.want.data, fileMode, 0, 0)
+	if err == nil && !same {
+		r.staged, err = d.h.Stage(path, r.want.data, fileMode, 0, 0)
+	}
+	if err != nil {
+		return fmt.Errorf("apache: site %d: %w", r.id, err)
+	}
+	return nil
 }
 
 // apply brings a batch to the machine and sets each request's outcome.
@@ -95,7 +147,7 @@ func (d *Driver) apply(ctx context.Context, batch []*request) {
 	}
 	d.refuseBad(ctx, wanted)
 	if gone, changed := d.commit(wanted); changed {
-		err := d.settle(ctx)
+		err := errors.Join(d.settle(ctx), d.guard(ctx))
 		generation := ""
 		if err == nil {
 			generation, err = d.reload(ctx)
@@ -203,8 +255,11 @@ func (d *Driver) checkFiles(ctx context.Context, files []string) error {
 	return d.runCheck(ctx, []string{"-t", "-f", shadow})
 }
 
+// OnlyChecks is the argument by which Apache leaves out what only serving needs.
+const OnlyChecks = "-DOnlyChecks"
+
 func (d *Driver) runCheck(ctx context.Context, args []string) error {
-	out, err := d.h.Check(ctx, host.Command{Path: d.cfg.program(), Args: args, Env: Environment()})
+	out, err := d.h.Check(ctx, host.Command{Path: d.cfg.program(), Args: append([]string{OnlyChecks}, args...), Env: Environment()})
 	if err == nil {
 		return nil
 	}
@@ -366,11 +421,15 @@ func (d *Driver) confirmAll(ctx context.Context, wanted []*request, gone map[*re
 		slots <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-slots }()
-			if r.want != nil {
-				r.err = d.confirm(ctx, r.want.host, r.want.hash, true)
-			} else if old := gone[r]; old.host != "" {
-				r.err = d.confirm(ctx, old.host, old.hash, false)
-			}
+			r.err = reconcile.Protect(func() error {
+				if r.want != nil {
+					return d.confirm(ctx, r.want.host, r.want.hash, true)
+				}
+				if old := gone[r]; old.host != "" {
+					return d.confirm(ctx, old.host, old.hash, false)
+				}
+				return nil
+			})
 		})
 	}
 	wait.Wait()

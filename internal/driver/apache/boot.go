@@ -18,6 +18,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"cancale/internal/config"
 )
 
 // Arguments are those with which Apache runs in the foreground.
@@ -27,6 +29,15 @@ func (d *Driver) Arguments() []string {
 
 // Program is the path of the daemon.
 func (d *Driver) Program() string { return d.cfg.program() }
+
+// Modules are the files that the server loads code from.
+func (d *Driver) Modules() []string {
+	files := make([]string, len(modules))
+	for i, name := range modules {
+		files[i] = filepath.Join(d.cfg.modules(), "mod_"+name+".so")
+	}
+	return files
+}
 
 // Environment is all that Apache may know of its surroundings: a .htaccess can
 // read it.
@@ -78,6 +89,14 @@ func (d *Driver) Boot(ctx context.Context) error {
 // ensureDirs makes the directories that hold what Apache reads and writes.
 func (d *Driver) ensureDirs() error {
 	l := d.h.Layout()
+	if _, err := d.h.EnsureDir(l.Passwords(), passwordDirMode, 0, config.ApacheUID); err != nil {
+		return fmt.Errorf("apache: %w", err)
+	}
+	for _, dir := range []string{l.Logs(), l.In("log", "sites")} { // the panel reads what visitors did
+		if _, err := d.h.EnsureDir(dir, logDirMode, 0, config.PanelUID); err != nil {
+			return fmt.Errorf("apache: %w", err)
+		}
+	}
 	for _, dir := range []struct {
 		path string
 		mode fs.FileMode
@@ -85,20 +104,22 @@ func (d *Driver) ensureDirs() error {
 		{l.Apache(), dirMode},
 		{d.sitesDir(), dirMode},
 		{l.Run(), 0o711},
+		{l.ApacheRun(), dirMode},
 		{l.Homes(), 0o711},
 		{l.Sockets(), 0o711},
-		{l.Pages(), 0o755},
-		{l.Logs(), dirMode},
+		{l.Pages(), 0o711},
 		{l.In("log", "names"), dirMode},
-		{l.In("log", "sites"), dirMode},
+		{l.Counts(), dirMode},
 	} {
 		if _, err := d.h.EnsureDir(dir.path, dir.mode, 0, 0); err != nil {
 			return fmt.Errorf("apache: %w", err)
 		}
 	}
 	// Candidates are checked in it, so it is there before the first of them.
-	if _, err := d.h.WriteFile(d.checkFile(), renderCheck(l, d.cfg), fileMode, 0, 0); err != nil {
-		return fmt.Errorf("apache: %w", err)
+	for path, data := range map[string][]byte{d.checkFile(): renderCheck(l, d.cfg), maintenanceFile(l): renderMaintenance()} {
+		if _, err := d.h.WriteFile(path, data, fileMode, 0, 0); err != nil {
+			return fmt.Errorf("apache: %w", err)
+		}
 	}
 	return nil
 }

@@ -15,6 +15,10 @@ import (
 	"cancale/internal/pages"
 )
 
+// ofHosts are the characters of which the name or the address of a machine
+// holds at least one. A dot is not among them: Apache would ask the DNS for it.
+const ofHosts = "a b c d e f g h i j k l m n o p q r s t u v w x y z A B C D E F G H I J K L M N O P Q R S T U V W X Y Z 0 1 2 3 4 5 6 7 8 9 : - %"
+
 // NeutralName is the server name of the virtual hosts that belong to no site;
 // the top-level domain never exists (RFC 2606).
 const NeutralName = "cancale.invalid"
@@ -40,6 +44,14 @@ type Config struct {
 	Logger  []string
 	Program string // empty for Debian's
 	Modules string // directory of the modules; empty for Debian's
+}
+
+// Address is where the server answers those on this machine.
+func (c Config) Address() netip.Addr {
+	if at, err := netip.ParseAddr(c.Bind); err == nil && !at.IsUnspecified() {
+		return at
+	}
+	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
 }
 
 const (
@@ -68,7 +80,10 @@ var (
 		"access_compat", "auth_basic", "alias", "autoindex", "deflate", "dir", "env", "expires", "filter", "headers",
 		"mime", "negotiation", "reqtimeout", "rewrite", "setenvif", "ssl", "proxy", "proxy_fcgi",
 	}
-	checkModules = []string{"mpm_event", "authz_core", "alias", "headers", "proxy", "proxy_fcgi"}
+	checkModules = []string{
+		"mpm_event", "authn_core", "authn_file", "authz_core", "authz_user", "access_compat", "auth_basic",
+		"alias", "headers", "rewrite", "proxy", "proxy_fcgi",
+	}
 )
 
 //go:embed server.conf.tmpl
@@ -102,8 +117,8 @@ func RenderServer(layout config.Layout, c Config) ([]byte, error) {
 		"HTTPDefine": httpPort, "HTTPSDefine": httpsPort, "HTTPPort": c.HTTPPort, "HTTPSPort": c.HTTPSPort,
 		"HTTPListen": http, "HTTPSListen": https,
 		"Modules": modules, "ModuleDir": c.modules(), "Neutral": NeutralName,
-		"Separator": LogSeparator, "Logger": logger, "ProbePath": regexp.QuoteMeta(probePath), "ProbeDir": probePath,
-		"Forbidden": document(pages.Forbidden(hostMark)), "NotFound": document(pages.NotFound(hostMark)),
+		"Characters": ofHosts, "Separator": LogSeparator, "Logger": logger, "ProbePath": regexp.QuoteMeta(probePath), "ProbeDir": probePath,
+		"Unauthorized": document(pages.Unauthorized(hostMark)), "Forbidden": document(pages.Forbidden(hostMark)), "NotFound": document(pages.NotFound(hostMark)),
 		"Failed": document(pages.Failed(hostMark)), "Unknown": document(pages.Unknown(hostMark, c.PanelURL)),
 	})
 	if err != nil {
@@ -120,6 +135,17 @@ Header always set Retry-After %d
 Header always set Cache-Control no-store
 Redirect 503 /
 `, document(pages.Suspended(hostMark, c.PanelURL)), again)
+}
+
+// renderMaintenance is what the virtual host of a site in maintenance includes.
+// A visitor who may look in meets the site's own answers, so the headers are for
+// the page of maintenance alone.
+func renderMaintenance() []byte {
+	const again = 1800 // seconds
+	return fmt.Appendf(nil, `ErrorDocument 503 "%s"
+Header always set Retry-After %d "expr=%%{REQUEST_STATUS} == '503'"
+Header always set Cache-Control no-store "expr=%%{REQUEST_STATUS} == '503'"
+`, document(pages.Maintenance(hostMark)), again)
 }
 
 // renderCheck is the least in which a site's file can be checked.
@@ -142,6 +168,8 @@ func renderGeneration(generation string) []byte {
 func generationFile(layout config.Layout) string { return layout.Apache() + "/generation.conf" }
 
 func suspendedFile(layout config.Layout) string { return layout.Apache() + "/suspended.conf" }
+
+func maintenanceFile(layout config.Layout) string { return layout.Apache() + "/maintenance.conf" }
 
 func listen(bind string, port int) (string, error) {
 	if port < 1 || port > 65535 {

@@ -1,5 +1,6 @@
 // Package mariadb makes the hosted databases of one node: each a schema, one
-// user of the same name, and the rights of that user on that schema alone.
+// user of the same name, the users that the member added, and the rights of
+// these on that schema alone.
 //
 // It speaks to the server as its root, through the unix socket. It never
 // touches a schema or a user whose name has not the form of a hosted database,
@@ -14,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strconv"
 	"time"
 
 	"cancale/internal/host"
@@ -79,39 +81,81 @@ func (quiet) Print(v ...any) { slog.Debug("mariadb", slog.String("driver", fmt.S
 // Close ends the connections.
 func (d *Driver) Close() error { return d.db.Close() }
 
-// Ensure makes the database, its user and the user's rights what they should
-// be. What a member stored is left as it is. When nothing differs it only
-// reads.
+// Ensure makes the database, its users and their rights what they should be.
+// What a member stored is left as it is. When nothing differs it only reads.
 func (d *Driver) Ensure(ctx context.Context, db hosting.Database) error {
-	w, err := wish(db)
-	if err != nil {
-		return err
-	}
-	have, err := d.observe(ctx, w)
-	if err != nil {
-		return d.explain(w.name, err)
-	}
-	statements := w.repair(have)
-	if len(statements) == 0 {
-		return nil
+	statements, err := d.repairs(ctx, db)
+	if err != nil || len(statements) == 0 {
+		return d.explain(string(db.Name), err)
 	}
 	if err := d.apply(ctx, statements); err != nil {
-		return d.explain(w.name, err)
+		return d.explain(string(db.Name), err)
 	}
 	if db.Sync.Steady() {
-		slog.WarnContext(ctx, "database repaired", slog.String("database", w.name), slog.Int("statements", len(statements)))
+		for _, s := range statements {
+			host.Repaired(ctx, s.part())
+		}
+		slog.WarnContext(ctx, "database repaired", slog.String("database", string(db.Name)), slog.Int("statements", len(statements)))
 	}
 	// Live means that the server itself says so.
-	if have, err = d.observe(ctx, w); err != nil {
-		return d.explain(w.name, err)
+	rest, err := d.repairs(ctx, db)
+	if err != nil {
+		return d.explain(string(db.Name), err)
 	}
-	if rest := w.repair(have); len(rest) > 0 {
-		return fmt.Errorf("mariadb: %s: still differs after it was made so, next would be: %s", w.name, rest[0].redacted)
+	if len(rest) > 0 {
+		return fmt.Errorf("mariadb: %s: still differs after it was made so, next would be: %s", db.Name, rest[0].redacted)
 	}
 	return nil
 }
 
-// Remove drops the user, ends its connections, and drops the database.
+// Discard drops the users and ends their connections: nobody reaches the database
+// any more, and all that it holds stays. Ensure brings it back.
+func (d *Driver) Discard(ctx context.Context, db hosting.Database) error {
+	w, err := wish(db)
+	if err != nil {
+		return err
+	}
+	w.locked = true // so that connections are counted
+	have, err := d.observe(ctx, w)
+	if err != nil {
+		return d.explain(w.name, err)
+	}
+	if err := d.apply(ctx, w.discard(have)); err != nil {
+		return d.explain(w.name, err)
+	}
+	return nil
+}
+
+// repairs is what leads from what the server holds to what it should.
+func (d *Driver) repairs(ctx context.Context, db hosting.Database) ([]statement, error) {
+	return repairs(db, func(w wanted) (observed, error) { return d.observe(ctx, w) })
+}
+
+func repairs(db hosting.Database, observe func(wanted) (observed, error)) ([]statement, error) {
+	w, err := wish(db)
+	if err != nil {
+		return nil, err
+	}
+	more, err := guests(db)
+	if err != nil {
+		return nil, err
+	}
+	have, err := observe(w)
+	if err != nil {
+		return nil, err
+	}
+	todo := w.repair(have)
+	for _, g := range more {
+		have, err := observe(g)
+		if err != nil {
+			return nil, err
+		}
+		todo = append(todo, g.repair(have)...)
+	}
+	return append(todo, w.strangers(have, more)...), nil
+}
+
+// Remove drops the users, ends their connections, and drops the database.
 func (d *Driver) Remove(ctx context.Context, db hosting.Database) error {
 	w, err := wish(db)
 	if err != nil {
@@ -152,17 +196,15 @@ UNION ALL SELECT 'other', Host, Db, Table_name FROM mysql.tables_priv WHERE User
 UNION ALL SELECT 'other', Host, Db, Table_name FROM mysql.columns_priv WHERE User = ?
 UNION ALL SELECT 'other', Host, Db, Routine_name FROM mysql.procs_priv WHERE User = ? AND Db <> ?
 UNION ALL SELECT 'other', Host, Proxied_user, '' FROM mysql.proxies_priv WHERE User = ?
-UNION ALL SELECT 'other', Host, Role, '' FROM mysql.roles_mapping WHERE User = ?`
+UNION ALL SELECT 'other', Host, Role, '' FROM mysql.roles_mapping WHERE User = ?
+UNION ALL SELECT 'guest', b.User, (SELECT COUNT(*) FROM mysql.db o WHERE o.User = b.User), '' FROM mysql.db b WHERE b.Host = 'localhost' AND b.Db = ? AND b.User <> ?`
 
 // connectionsQuery counts the open connections of a user.
 const connectionsQuery = `SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = ?`
 
 func (d *Driver) observe(ctx context.Context, w wanted) (observed, error) {
-	have := observed{users: map[string]string{}}
-	args := make([]any, 9) // one for each "?" of observeQuery
-	for i := range args {
-		args[i] = w.name
-	}
+	have := observed{users: map[string]string{}, guests: map[string]int{}}
+	args := []any{w.name, w.user, w.user, w.user, w.user, w.user, w.name, w.user, w.user, pattern(w.name), w.user}
 	rows, err := d.db.QueryContext(ctx, observeQuery, args...)
 	if err != nil {
 		return have, err
@@ -180,6 +222,8 @@ func (d *Driver) observe(ctx context.Context, w wanted) (observed, error) {
 			have.users[a] = b
 		case "grant":
 			have.grants = append(have.grants, grant{host: a, pattern: b, privileges: c})
+		case "guest":
+			have.guests[a], _ = strconv.Atoi(b)
 		default:
 			have.others++
 		}
@@ -188,7 +232,7 @@ func (d *Driver) observe(ctx context.Context, w wanted) (observed, error) {
 		return have, err
 	}
 	if w.locked {
-		if err := d.db.QueryRowContext(ctx, connectionsQuery, w.name).Scan(&have.connections); err != nil {
+		if err := d.db.QueryRowContext(ctx, connectionsQuery, w.user).Scan(&have.connections); err != nil {
 			return have, err
 		}
 	}
@@ -197,6 +241,9 @@ func (d *Driver) observe(ctx context.Context, w wanted) (observed, error) {
 
 // explain adds what a member may be told when the server cannot be reached.
 func (d *Driver) explain(name string, err error) error {
+	if err == nil {
+		return nil
+	}
 	err = fmt.Errorf("mariadb: %s: %w", name, err)
 	_, dial := errors.AsType[*net.OpError](err)
 	if dial || errors.Is(err, driver.ErrBadConn) || errors.Is(err, mysql.ErrInvalidConn) {

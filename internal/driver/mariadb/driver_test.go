@@ -33,7 +33,10 @@ func TestMain(m *testing.M) {
 	d, err := New(host.New(config.Layout{Root: os.TempDir()}, nil), Config{Socket: os.Getenv(socketVar)})
 	if err == nil {
 		do := d.Ensure
-		if act == "removal" {
+		switch act {
+		case "discard":
+			do = d.Discard
+		case "removal", "purge":
 			do = d.Remove
 		}
 		err = do(context.Background(), database("asso_killed"))
@@ -76,7 +79,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 				if err := b.Remove(t.Context(), db); err != nil {
 					t.Fatal(err)
 				}
-				have, err := b.observe(t.Context(), wanted{name: string(db.Name)})
+				have, err := b.observe(t.Context(), wanted{name: string(db.Name), user: string(db.Name)})
 				if err != nil || have.schema || len(have.users) > 0 || len(have.grants) > 0 {
 					t.Errorf("killed at %d: left behind: %+v, %v", n, have, err)
 				}
@@ -138,6 +141,18 @@ func (b *bench) unchanged(db hosting.Database) {
 	if n := b.host.Changes() - before; n != 0 {
 		b.t.Errorf("%s: %d changes where nothing differs", db.Name, n)
 	}
+	if differ := b.look(db); len(differ) != 0 {
+		b.t.Errorf("%s: %+v where nothing differs", db.Name, differ)
+	}
+}
+
+func (b *bench) look(db hosting.Database) map[hosting.DatabaseID]host.Differing {
+	b.t.Helper()
+	differ, err := b.Look(b.t.Context(), []hosting.Database{db})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return differ
 }
 
 func (b *bench) exec(statements ...string) {
@@ -287,6 +302,9 @@ func TestDriftIsRepaired(t *testing.T) {
 			b := &bench{Driver: b.Driver, t: t, host: b.host, root: b.root, socket: b.socket}
 			b.exec(breaks...)
 			before := b.host.Changes()
+			if differ := b.look(db); len(differ) != 1 || b.host.Changes() != before {
+				t.Errorf("a look finds %+v, and makes %d changes", differ, b.host.Changes()-before)
+			}
 			b.ensure(db)
 			if b.host.Changes() == before {
 				t.Error("nothing was repaired")
@@ -368,7 +386,7 @@ func TestRemove(t *testing.T) {
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("took %v: it waited for the member", took)
 	}
-	have, err := b.observe(t.Context(), wanted{name: string(db.Name)})
+	have, err := b.observe(t.Context(), wanted{name: string(db.Name), user: string(db.Name)})
 	if err != nil || have.schema || len(have.users) > 0 || len(have.grants) > 0 || have.others > 0 {
 		t.Errorf("left behind: %+v, %v", have, err)
 	}

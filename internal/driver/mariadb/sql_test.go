@@ -57,7 +57,7 @@ func TestRepairIsSaidInThisOrder(t *testing.T) {
 	}
 	want := []string{
 		"CREATE DATABASE IF NOT EXISTS `asso_blog_2` CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci",
-		"CREATE USER IF NOT EXISTS 'asso_blog_2'@'localhost' IDENTIFIED BY PASSWORD '" + hash + "' REQUIRE NONE WITH MAX_QUERIES_PER_HOUR 0 MAX_UPDATES_PER_HOUR 0 " +
+		"CREATE USER IF NOT EXISTS 'asso_blog_2'@'localhost' IDENTIFIED VIA mysql_native_password USING '" + hash + "' REQUIRE NONE WITH MAX_QUERIES_PER_HOUR 0 MAX_UPDATES_PER_HOUR 0 " +
 			"MAX_CONNECTIONS_PER_HOUR 0 MAX_USER_CONNECTIONS 15 MAX_STATEMENT_TIME 20 ACCOUNT UNLOCK PASSWORD EXPIRE DEFAULT",
 		"GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, REFERENCES, INDEX, ALTER, CREATE TEMPORARY TABLES, LOCK TABLES, CREATE VIEW, SHOW VIEW, " +
 			"CREATE ROUTINE, ALTER ROUTINE, EXECUTE, TRIGGER ON `asso\\_blog\\_2`.* TO 'asso_blog_2'@'localhost'",
@@ -88,7 +88,7 @@ func FuzzWish(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if strings.ContainsAny(w.name+w.hash, "`'\"\\%\n\x00") {
+		if strings.ContainsAny(w.name+w.hashes[0], "`'\"\\%\n\x00") {
 			t.Errorf("accepted %q, %q", name, hash)
 		}
 		if p := pattern(w.name); strings.Count(p, "_") != strings.Count(p, `\_`) || len(p) > 64 {

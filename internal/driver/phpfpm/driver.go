@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -28,6 +30,7 @@ import (
 // Driver configures PHP.
 type Driver struct {
 	host *host.Host
+	web  netip.Addr
 
 	mu    sync.Mutex
 	armed map[hosting.SiteID]armed
@@ -41,8 +44,10 @@ type armed struct {
 	device, inode uint64
 }
 
-// New is a driver on a host.
-func New(h *host.Host) *Driver { return &Driver{host: h, armed: map[hosting.SiteID]armed{}} }
+// New is a driver on a host whose Apache answers at the address web.
+func New(h *host.Host, web netip.Addr) *Driver {
+	return &Driver{host: h, web: web, armed: map[hosting.SiteID]armed{}}
+}
 
 // Modes of what a master reads in its sandbox, under the site's group. On the
 // machine all of it lies beneath directories that only root can enter.
@@ -68,15 +73,21 @@ func directory(l config.Layout, id hosting.SiteID) string {
 // have; a running master with others is replaced. A site that is suspended has
 // no PHP. The site's home must be there.
 func (d *Driver) Ensure(ctx context.Context, site hosting.Site) error {
-	c, err := render(d.host.Layout(), site)
+	c, err := render(d.host.Layout(), d.web, site)
 	if err != nil {
 		return err
+	}
+	if _, err := os.Stat(program(site.PHP)); err != nil && !site.Off() {
+		e := hosting.Refuse(hosting.Unavailable, "", "site.failed_php", string(site.PHP))
+		e.Err = err
+		return e
 	}
 	changed, err := d.write(site, c)
 	if err != nil {
 		return fmt.Errorf("phpfpm: %s: %w", site.Host, err)
 	}
 	if changed && site.Sync.Steady() {
+		host.Repaired(ctx, "php")
 		slog.WarnContext(ctx, "php settings repaired", slog.Uint64("site", uint64(site.ID)), slog.String("host", site.Host.String()))
 	}
 	if site.Off() {
@@ -106,6 +117,9 @@ func (d *Driver) arm(ctx context.Context, site hosting.Site, hash string) error 
 	if have == want && want.inode != 0 {
 		return nil
 	}
+	if have.inode != 0 && have.Activation == want.Activation {
+		host.Repaired(ctx, "socket")
+	}
 	if err := d.host.EnsureActivated(ctx, want.Activation); err != nil {
 		return err
 	}
@@ -133,25 +147,33 @@ func identify(path string) (device, inode uint64) {
 	return st.Dev, st.Ino
 }
 
-// write makes the files what they should be.
-func (d *Driver) write(site hosting.Site, c contents) (changed bool, err error) {
-	l, gid := d.host.Layout(), int(site.UID)
-	dir := directory(l, site.ID)
-	files := []struct {
-		path string
-		data []byte
-		mode fs.FileMode
-		gid  int
-	}{
+// file is one of a site's settings.
+type file struct {
+	path string
+	data []byte
+	mode fs.FileMode
+	gid  int
+}
+
+// files are the settings of a site, in the places of l.
+func (c contents) files(l config.Layout, site hosting.Site) []file {
+	dir, gid := directory(l, site.ID), int(site.UID)
+	return []file{
 		{filepath.Join(dir, "pool.conf"), c.pool, modeFile, gid},
 		{filepath.Join(dir, "php.ini"), c.ini, modeFile, gid},
 		{specPath(l, site.ID), c.spec, modeSpec, 0},
 	}
+}
+
+// write makes the files what they should be.
+func (d *Driver) write(site hosting.Site, c contents) (changed bool, err error) {
+	l, gid := d.host.Layout(), int(site.UID)
+	dir := directory(l, site.ID)
 	if changed, err = d.host.EnsureDir(dir, modeDir, 0, gid); err != nil {
 		return changed, err
 	}
 	swept := false
-	for _, f := range files {
+	for _, f := range c.files(l, site) {
 		same, err := d.host.Same(f.path, f.data, f.mode, 0, f.gid)
 		if err != nil {
 			return changed, err

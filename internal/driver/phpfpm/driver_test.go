@@ -6,8 +6,10 @@ import (
 	"flag"
 	"io/fs"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,8 +36,11 @@ func newSite() hosting.Site {
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
+// web is where Apache answers.
+var web = netip.MustParseAddr("127.0.0.1")
+
 func TestRenderIsAsInTheGoldenFiles(t *testing.T) {
-	c, err := render(config.Layout{Root: config.Mount}, newSite())
+	c, err := render(config.Layout{Root: config.Mount}, web, newSite())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,13 +71,17 @@ func TestValuesAreCheckedAgain(t *testing.T) {
 		"a quote":          func(s *hosting.Site) { s.Host = `a".example` },
 		"no host":          func(s *hosting.Site) { s.Host = "" },
 		"not canonical":    func(s *hosting.Site) { s.Host = "WWW.example.org" },
-		"unknown PHP":      func(s *hosting.Site) { s.PHP = "5.6" },
+		"no PHP":           func(s *hosting.Site) { s.PHP = "" },
+		"a time zone":      func(s *hosting.Site) { s.Behaviour.PHP.TimeZone = "UTC\"\nauto_prepend_file = /etc/passwd" },
+		"much memory":      func(s *hosting.Site) { s.Behaviour.PHP.MemoryMB = 100_000 },
+		"negative time":    func(s *hosting.Site) { s.Behaviour.PHP.Seconds = -1 },
+		"unreadable":       func(s *hosting.Site) { s.Behaviour.Unreadable = true },
 		"a path as PHP":    func(s *hosting.Site) { s.PHP = "../../../bin/sh" },
 		"no identifier":    func(s *hosting.Site) { s.ID = 0 },
 	} {
 		site := newSite()
 		change(&site)
-		if _, err := render(config.Layout{Root: "/x"}, site); err == nil {
+		if _, err := render(config.Layout{Root: "/x"}, web, site); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
@@ -83,14 +92,14 @@ func TestValuesAreCheckedAgain(t *testing.T) {
 func FuzzRender(f *testing.F) {
 	f.Add("www.example.org", "8.2", "00112233445566778899aabbccddeeff")
 	f.Add("a.example\n[x]", "8.2", "..")
-	want, err := render(config.Layout{Root: "/x"}, newSite())
+	want, err := render(config.Layout{Root: "/x"}, web, newSite())
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, name, php, token string) {
 		site := newSite()
 		site.Host, site.PHP, site.HomeToken = hosting.Hostname(name), hosting.PHPVersion(php), hosting.Token(token)
-		got, err := render(config.Layout{Root: "/x"}, site)
+		got, err := render(config.Layout{Root: "/x"}, web, site)
 		if err != nil {
 			return
 		}
@@ -136,7 +145,7 @@ func newBench(t testing.TB) *bench {
 	}
 	t.Cleanup(func() { sup.Stop() })
 	h := host.New(l, supervise.Client{Socket: l.SupervisorSocket()})
-	b := &bench{Driver: New(h), t: t, layout: l, homes: unixacct.New(h, ""), site: newSite()}
+	b := &bench{Driver: New(h, web), t: t, layout: l, homes: unixacct.New(h, ""), site: newSite()}
 	if err := b.homes.Ensure(t.Context(), b.site); err != nil {
 		t.Fatal(err)
 	}
@@ -156,6 +165,9 @@ func (b *bench) unchanged(site hosting.Site) {
 	b.ensure(site)
 	if n := b.host.Changes() - before; n != 0 {
 		b.t.Errorf("%d changes where nothing differs", n)
+	}
+	if differing, err := Look(b.host, b.layout, b.web, site); err != nil || differing.How != "" {
+		b.t.Errorf("%+v, %v where nothing differs", differing, err)
 	}
 }
 
@@ -227,6 +239,39 @@ log=a line
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+}
+
+func TestSettingsOfASite(t *testing.T) {
+	b := newBench(t)
+	b.site.Behaviour.PHP = hosting.PHPSettings{MemoryMB: 192, UploadMB: 100, Seconds: 90, ShowErrors: true, TimeZone: "Indian/Reunion"}
+	b.ensure(b.site)
+	b.unchanged(b.site)
+	b.script(".user.ini", "memory_limit = 2G\nupload_max_filesize = 2G\npost_max_size = 2G\nmax_execution_time = 0\ndate.timezone = UTC\n")
+	b.script("settings.php", `<?php
+ini_set('memory_limit', '-1'); ini_set('max_execution_time', '0'); set_time_limit(0);
+foreach (['memory_limit', 'upload_max_filesize', 'post_max_size', 'max_execution_time', 'display_errors', 'date.timezone'] as $k) echo "$k=", ini_get($k), "\n";
+echo $undefined;
+`)
+	// .user.ini is looked for from the document root on.
+	got, err := fcgi.Get(t.Context(), b.layout.PHPSocket(string(b.site.SocketToken)), "/srv/site/www/settings.php", map[string]string{"DOCUMENT_ROOT": "/srv/site/www"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "memory_limit=192M\nupload_max_filesize=100M\npost_max_size=108M\nmax_execution_time=90\ndisplay_errors=1\ndate.timezone=UTC\n"
+	if !strings.HasPrefix(got, want) || !strings.Contains(got, "Undefined variable $undefined") {
+		t.Errorf("limits are the site's, the rest its scripts' own: %s", got)
+	}
+	t.Run("a version that the machine does not have", func(t *testing.T) {
+		other := b.site
+		other.PHP = "5.6"
+		err := b.Ensure(t.Context(), other)
+		if e, ok := errors.AsType[*hosting.Error](err); !ok || e.Message.Key != "site.failed_php" {
+			t.Error(err)
+		}
+		if versions, err := Installed(); err != nil || !slices.Contains(versions, hosting.DefaultPHPVersion) || slices.Contains(versions, "5.6") {
+			t.Errorf("%v %v", versions, err)
+		}
+	})
 }
 
 func TestOnlyPHPFilesRun(t *testing.T) {

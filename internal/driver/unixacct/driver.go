@@ -15,7 +15,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -41,6 +40,8 @@ func New(h *host.Host, panel string) *Driver { return &Driver{host: h, panel: pa
 const (
 	modeHome   fs.FileMode = 0o700 // and access lists, see access
 	modeRecord fs.FileMode = 0o600
+	modeBins   fs.FileMode = 0o711
+	modeTrash  fs.FileMode = 0o700
 )
 
 // folder is what every home has at its top. The modes are those at the
@@ -62,6 +63,9 @@ func (d *Driver) Ensure(ctx context.Context, site hosting.Site) error {
 	if err := check(site); err != nil {
 		return err
 	}
+	if err := d.bringBack(site); err != nil {
+		return fmt.Errorf("unixacct: %s: %w", site.Host, err)
+	}
 	if err := d.follow(site); err != nil {
 		return fmt.Errorf("unixacct: %s: %w", site.Host, err)
 	}
@@ -74,22 +78,45 @@ func (d *Driver) Ensure(ctx context.Context, site hosting.Site) error {
 		return fmt.Errorf("unixacct: %s: %w", site.Host, err)
 	}
 	if (changed || inside) && site.Sync.Steady() {
+		host.Repaired(ctx, "home")
 		slog.WarnContext(ctx, "home repaired", slog.Uint64("site", uint64(site.ID)), slog.String("host", site.Host.String()))
 	}
 	return nil
 }
 
-// directories makes what root owns.
-func (d *Driver) directories(site hosting.Site) (changed bool, err error) {
-	l := d.host.Layout()
-	home, err := d.host.EnsureDir(l.Home(string(site.HomeToken)), modeHome, 0, 0,
-		host.Access{UID: int(site.UID), Perm: 0o5}, host.Access{UID: config.ApacheUID, Perm: 0o1})
-	if err != nil {
-		return home, err
+// place is a directory that belongs to a home, outside of it or itself.
+type place struct {
+	name   string // for people
+	path   string
+	mode   fs.FileMode
+	owner  int
+	access []host.Access
+}
+
+// places are the home, the bin that what members delete is moved to (the site's
+// own, beneath a directory of root's that no sandbox shows), and the directory of
+// the PHP socket.
+func (d *Driver) places(site hosting.Site) []place {
+	l, uid := d.host.Layout(), int(site.UID)
+	apache := host.Access{UID: config.ApacheUID, Perm: 0o1}
+	return []place{
+		{"home", l.Home(string(site.HomeToken)), modeHome, 0, []host.Access{{UID: uid, Perm: 0o5}, apache}},
+		{"bins", l.Bins(), modeBins, 0, nil},
+		{"bin", l.Bin(string(site.HomeToken)), modeHome, uid, nil},
+		{"socket", l.SocketDir(string(site.SocketToken)), modeHome, 0, []host.Access{apache}},
 	}
-	socket, err := d.host.EnsureDir(l.SocketDir(string(site.SocketToken)), modeHome, 0, 0,
-		host.Access{UID: config.ApacheUID, Perm: 0o1})
-	return home || socket, err
+}
+
+// directories makes the places.
+func (d *Driver) directories(site hosting.Site) (changed bool, err error) {
+	for _, p := range d.places(site) {
+		did, err := d.host.EnsureDir(p.path, p.mode, p.owner, p.owner, p.access...)
+		changed = changed || did
+		if err != nil {
+			return changed, err
+		}
+	}
+	return changed, nil
 }
 
 // check parses again what paths are made of.
@@ -146,6 +173,11 @@ func (d *Driver) follow(site hosting.Site) error {
 			return err
 		}
 	}
+	if home != site.HomeToken && exists(l.Bin(string(home))) && !exists(l.Bin(string(site.HomeToken))) {
+		if err := d.host.Rename(l.Bin(string(home)), l.Bin(string(site.HomeToken))); err != nil {
+			return err
+		}
+	}
 	if socket != site.SocketToken {
 		if err := d.host.RemoveTree(l.SocketDir(string(socket))); err != nil {
 			return err
@@ -182,50 +214,4 @@ func (d *Driver) inside(site hosting.Site) (changed bool, err error) {
 	}
 	did, err := h.ensureServed()
 	return changed || did, err
-}
-
-// Remove takes the home aside, where nothing can reach it, and removes it and
-// the directory of the socket.
-func (d *Driver) Remove(ctx context.Context, site hosting.Site) error {
-	if site.ID == 0 || !site.HomeToken.Valid() || !site.SocketToken.Valid() {
-		return fmt.Errorf("unixacct: site %d: no identifier or no tokens", site.ID)
-	}
-	if err := d.remove(site); err != nil {
-		return fmt.Errorf("unixacct: %s: %w", site.Host, err)
-	}
-	return ctx.Err()
-}
-
-func (d *Driver) remove(site hosting.Site) error {
-	oldHome, oldSocket, _, err := d.recorded(site)
-	if err != nil {
-		return err
-	}
-	l := d.host.Layout()
-	aside := path.Join(l.Homes(), ".removing-"+strconv.FormatUint(uint64(site.ID), 10))
-	if err := d.host.RemoveTree(aside); err != nil {
-		return err
-	}
-	for _, t := range []hosting.Token{oldHome, site.HomeToken} {
-		home := l.Home(string(t))
-		if !exists(home) {
-			continue
-		}
-		// The name aside can be guessed, so first nobody may enter any more.
-		if _, err := d.host.EnsureDir(home, modeHome, 0, 0); err != nil {
-			return err
-		}
-		if err := d.host.Rename(home, aside); err != nil {
-			return err
-		}
-		if err := d.host.RemoveTree(aside); err != nil {
-			return err
-		}
-	}
-	for _, t := range []hosting.Token{oldSocket, site.SocketToken} {
-		if err := d.host.RemoveTree(l.SocketDir(string(t))); err != nil {
-			return err
-		}
-	}
-	return d.host.Remove(d.recordPath(site))
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -39,7 +40,7 @@ func newDriver(t testing.TB) (*Driver, config.Layout) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(root) })
 	l := config.Layout{Root: root}
-	for dir, mode := range map[string]fs.FileMode{root: 0o711, l.Homes(): 0o711, l.Sockets(): 0o711, l.Sandbox(): 0o700} {
+	for dir, mode := range map[string]fs.FileMode{root: 0o711, l.Homes(): 0o711, l.Bins(): 0o711, l.Trash(): 0o700, l.Sockets(): 0o711, l.Sandbox(): 0o700} {
 		if err := errors.Join(os.MkdirAll(dir, mode), os.Chmod(dir, mode)); err != nil {
 			t.Fatal(err)
 		}
@@ -61,6 +62,9 @@ func unchanged(t *testing.T, d *Driver, site hosting.Site) {
 	ensure(t, d, site)
 	if n := d.host.Changes() - before; n != 0 {
 		t.Errorf("%d changes where nothing differs", n)
+	}
+	if differing, err := d.Look(site); err != nil || differing.How != "" {
+		t.Errorf("%+v, %v where nothing differs", differing, err)
 	}
 }
 
@@ -255,6 +259,11 @@ func TestDriftIsRepaired(t *testing.T) {
 			if err := breaks(home, l); err != nil {
 				t.Fatal(err)
 			}
+			before := d.host.Changes()
+			differing, err := d.Look(site)
+			if seen := differing.How != ""; err != nil || seen == (name == "record lost") || d.host.Changes() != before {
+				t.Errorf("a look finds %+v, %v, and makes %d changes", differing, err, d.host.Changes()-before)
+			}
 			ensure(t, d, site)
 			unchanged(t, d, site)
 			if diff := cmp.Diff(want, tree(t, l.Root)); diff != "" {
@@ -287,7 +296,13 @@ func TestWhatAMemberPutsInTheWayIsNotFollowed(t *testing.T) {
 				t.Fatal(err)
 			}
 			site.DocumentRoot = "www/a/b/c"
-			ensure(t, d, site)
+			want := "site.root_blocked"
+			if strings.Contains(name, "link") {
+				want = "site.root_outside"
+			}
+			if e, ok := errors.AsType[*hosting.Error](d.Ensure(t.Context(), site)); !ok || e.Message.Key != want || !slices.Equal(e.Message.Args, []string{"www/a/b/c"}) {
+				t.Errorf("the member is told %v", e)
+			}
 			if entries, err := os.ReadDir(secret); err != nil || len(entries) > 0 {
 				t.Errorf("something was made outside: %v, %v", entries, err)
 			}
@@ -297,6 +312,19 @@ func TestWhatAMemberPutsInTheWayIsNotFollowed(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestALinkWithinTheHomeIsServed(t *testing.T) {
+	d, l := newDriver(t)
+	site := newSite()
+	ensure(t, d, site)
+	www := filepath.Join(l.Home(string(site.HomeToken)), "www")
+	if err := errors.Join(os.MkdirAll(www+"/releases/2", 0o755), os.Symlink("releases/2", www+"/current")); err != nil {
+		t.Fatal(err)
+	}
+	site.DocumentRoot = "www/current"
+	ensure(t, d, site)
+	unchanged(t, d, site)
 }
 
 func TestNewTokensMoveTheHome(t *testing.T) {
@@ -320,7 +348,7 @@ func TestNewTokensMoveTheHome(t *testing.T) {
 	if err := d.Remove(t.Context(), site); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(4, len(tree(t, l.Root))); diff != "" {
+	if diff := cmp.Diff(6, len(tree(t, l.Root))); diff != "" {
 		t.Errorf("left behind: %v", tree(t, l.Root))
 	}
 }
@@ -453,7 +481,10 @@ func TestMain(m *testing.M) {
 	site.DocumentRoot = "www/public"
 	d := New(host.New(config.Layout{Root: os.Getenv(rootVar)}, nil), "")
 	do := d.Ensure
-	if act == "remove" {
+	switch act {
+	case "discard":
+		do = d.Discard
+	case "remove", "purge":
 		do = d.Remove
 	}
 	if err := do(context.Background(), site); err != nil {

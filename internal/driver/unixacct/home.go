@@ -14,6 +14,7 @@ import (
 	"cancale/internal/host"
 	"cancale/internal/hosting"
 	"cancale/internal/pages"
+	"cancale/internal/reconcile"
 )
 
 // home is one open home. Its top belongs to root, so the names in it mean what
@@ -53,7 +54,7 @@ func (h *home) ensureTop(f folder) (changed bool, err error) {
 	case err != nil:
 		return false, h.failed("stat", f.name, err)
 	case st.Mode&unix.S_IFMT != unix.S_IFDIR:
-		return false, h.failed("use", f.name, unix.ENOTDIR)
+		return false, &hosting.Error{Kind: hosting.Conflict, Message: hosting.Msg("site.root_blocked", f.name), Err: h.failed("use", f.name, unix.ENOTDIR)}
 	case st.Uid == h.site.UID && st.Gid == h.site.UID:
 		return false, nil
 	}
@@ -151,7 +152,8 @@ func (h *home) firstPage(dir int) error {
 }
 
 // ensureServed makes the rest of the document root beneath a folder that the
-// member has already. Whatever he put in the way (a link, a file) stays.
+// member has already. Whatever he put in the way (a link, a file) stays, and he
+// is told of it when nothing can be served for that.
 func (h *home) ensureServed() (changed bool, err error) {
 	root := string(h.site.DocumentRoot)
 	if !strings.Contains(root, "/") {
@@ -161,17 +163,41 @@ func (h *home) ensureServed() (changed bool, err error) {
 	if err == nil {
 		_ = unix.Close(fd)
 	}
+	if err == nil {
+		return false, nil
+	}
 	if !errors.Is(err, unix.ENOENT) {
-		return false, nil // it is there, or something is that the member put there
+		return false, h.ledTo(root)
 	}
 	err = h.host.Change(func() error { return h.asSite(func() error { return mkdirAll(h.fd, root) }) })
 	switch {
 	case errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.EACCES), errors.Is(err, unix.EXDEV), errors.Is(err, unix.EDQUOT), errors.Is(err, unix.ENOENT):
-		return false, nil // the member's doing: Apache then answers 403 or 404
+		return false, h.ledTo(root)
 	case err != nil:
 		return false, h.failed("mkdir", root, err)
 	}
 	return true, nil
+}
+
+// ledTo is nil when a document root with a link of the member's on its way leads
+// to a folder of the home, and says to the member what is wrong otherwise. The
+// kernel looks with the member's own rights, and never leaves the home.
+func (h *home) ledTo(root string) error {
+	err := h.asSite(func() error {
+		how := unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS}
+		fd, err := unix.Openat2(h.fd, root, &how)
+		if err == nil {
+			_ = unix.Close(fd)
+		}
+		return err
+	})
+	switch {
+	case err == nil, errors.Is(err, unix.EINTR), errors.Is(err, unix.EAGAIN): // a rename somewhere came between
+		return nil
+	case errors.Is(err, unix.EXDEV):
+		return &hosting.Error{Kind: hosting.Conflict, Message: hosting.Msg("site.root_outside", root), Err: err}
+	}
+	return &hosting.Error{Kind: hosting.Conflict, Message: hosting.Msg("site.root_blocked", root), Err: err}
 }
 
 // mkdirAll makes the folders of a path beneath a directory, as whoever calls.
@@ -219,7 +245,7 @@ func (h *home) asSite(do func() error) error {
 	result := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		result <- asUID(int(h.site.UID), do)
+		result <- reconcile.Protect(func() error { return asUID(int(h.site.UID), do) })
 	}()
 	return <-result
 }
