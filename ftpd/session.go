@@ -135,8 +135,9 @@ func (s *session) Close() error {
 		if s.protection.conn != nil && s.ctx.Err() == nil {
 			_ = s.protection.conn.CloseWrite()
 		}
+		s.cancel()
+		s.closeData() // first: who sees the session end finds its port free
 		s.kick()
-		s.closeData()
 		s.tree.close()
 		if s.login != nil {
 			slog.Info("ftp logout", slog.String("login", string(s.login.Login)), slog.String("source", s.peer.Addr().String()))
