@@ -2,6 +2,7 @@ package ftpd
 
 import (
 	"cmp"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -22,10 +23,12 @@ import (
 // give it, and in what order, is decided here.
 type command struct {
 	run   func(*session, string)
-	open  bool // may come before the login
-	write bool // not for a login that may only read
-	arg   bool // needs an argument
-	keeps bool // leaves REST and RNFR in force
+	open  bool   // may come before the login
+	write bool   // not for a login that may only read
+	arg   bool   // needs an argument
+	keeps bool   // leaves REST and RNFR in force
+	usage string // what follows the verb, for HELP; in brackets what may be missing
+	lacks bool   // is known and not implemented
 }
 
 // IsExtend, RequireParam and RequireAuth leave everything to Execute.
@@ -72,56 +75,56 @@ func fixed(code int, text string) func(*session, string) {
 func commandTable() map[string]goftp.Command {
 	engine := goftp.DefaultCommands()
 	table := map[string]command{
-		"USER": {run: user, open: true, arg: true},
-		"PASS": {run: pass, open: true},
+		"USER": {run: user, open: true, arg: true, usage: "login"},
+		"PASS": {run: pass, open: true, usage: "password"},
 		"QUIT": {run: byEngine(engine["QUIT"]), open: true},
 		"SYST": {run: fixed(215, "UNIX Type: L8"), open: true},
 		"FEAT": {run: features, open: true},
-		"OPTS": {run: options, open: true, arg: true},
-		"CLNT": {run: fixed(200, "Noted."), open: true},
-		"HELP": {run: help, open: true},
+		"OPTS": {run: options, open: true, arg: true, usage: "UTF8 [ON] | MLST facts;"},
+		"CLNT": {run: fixed(200, "Noted."), open: true, usage: "program"},
+		"HELP": {run: help, open: true, usage: "[command]"},
 		"NOOP": {run: fixed(200, "OK."), open: true, keeps: true},
-		"ALLO": {run: fixed(202, "Not needed."), keeps: true},
-		"AUTH": {run: protect, open: true, arg: true},
-		"PBSZ": {run: protectionBuffer, open: true, arg: true, keeps: true},
-		"PROT": {run: protectionLevel, open: true, arg: true, keeps: true},
-		"HOST": {run: virtualHost, open: true, arg: true},
-		"LANG": {run: language, open: true},
-		"ACCT": {run: fixed(202, "No account is needed."), open: true, keeps: true},
-		"TYPE": {run: representation, open: true, arg: true, keeps: true},
-		"MODE": {run: choose("S"), open: true, arg: true, keeps: true},
-		"STRU": {run: choose("F"), open: true, arg: true, keeps: true},
+		"ALLO": {run: fixed(202, "Not needed."), keeps: true, usage: "size"},
+		"AUTH": {run: protect, open: true, arg: true, usage: "TLS"},
+		"PBSZ": {run: protectionBuffer, open: true, arg: true, keeps: true, usage: "0"},
+		"PROT": {run: protectionLevel, open: true, arg: true, keeps: true, usage: "C | P"},
+		"HOST": {run: virtualHost, open: true, arg: true, usage: "name"},
+		"LANG": {run: language, open: true, usage: "[EN]"},
+		"ACCT": {run: fixed(202, "No account is needed."), open: true, keeps: true, usage: "account"},
+		"TYPE": {run: representation, open: true, arg: true, keeps: true, usage: "A [N] | I | L 8"},
+		"MODE": {run: choose("S"), open: true, arg: true, keeps: true, usage: "S"},
+		"STRU": {run: choose("F"), open: true, arg: true, keeps: true, usage: "F"},
 
 		"PWD":  {run: workingDirectory},
-		"CWD":  {run: changeDirectory(engine["CWD"])},
+		"CWD":  {run: changeDirectory(engine["CWD"]), usage: "[path]"},
 		"CDUP": {run: byEngine(engine["CDUP"])},
-		"MKD":  {run: makeDirectory, arg: true, write: true},
-		"RMD":  {run: removeDirectory, arg: true, write: true},
-		"DELE": {run: deleteFile, arg: true, write: true},
-		"RNFR": {run: renameFrom, arg: true, write: true, keeps: true},
-		"RNTO": {run: renameTo, arg: true, write: true},
-		"SITE": {run: site, arg: true},
+		"MKD":  {run: makeDirectory, arg: true, write: true, usage: "path"},
+		"RMD":  {run: removeDirectory, arg: true, write: true, usage: "path"},
+		"DELE": {run: deleteFile, arg: true, write: true, usage: "path"},
+		"RNFR": {run: renameFrom, arg: true, write: true, keeps: true, usage: "path"},
+		"RNTO": {run: renameTo, arg: true, write: true, usage: "path"},
+		"SITE": {run: site, arg: true, usage: "HELP | CHMOD mode path | UTIME time path"},
 
-		"SIZE": {run: size, arg: true},
-		"MDTM": {run: modified, arg: true},
-		"MFMT": {run: setModified, arg: true, write: true},
-		"MLST": {run: machineFile},
-		"STAT": {run: status, keeps: true},
-		"AVBL": {run: available},
+		"SIZE": {run: size, arg: true, usage: "path"},
+		"MDTM": {run: modified, arg: true, usage: "path"},
+		"MFMT": {run: setModified, arg: true, write: true, usage: "time path"},
+		"MLST": {run: machineFile, usage: "[path]"},
+		"STAT": {run: status, keeps: true, usage: "[path]"},
+		"AVBL": {run: available, usage: "[path]"},
 
-		"EPSV": {run: extendedPassive, keeps: true},
+		"EPSV": {run: extendedPassive, keeps: true, usage: "[1 | 2 | ALL]"},
 		"PASV": {run: passive, keeps: true},
-		"EPRT": {run: extendedActive, arg: true, keeps: true},
-		"PORT": {run: active, arg: true, keeps: true},
-		"REST": {run: restart, arg: true, keeps: true},
+		"EPRT": {run: extendedActive, arg: true, keeps: true, usage: "|family|address|port|"},
+		"PORT": {run: active, arg: true, keeps: true, usage: "h1,h2,h3,h4,p1,p2"},
+		"REST": {run: restart, arg: true, keeps: true, usage: "offset"},
 		"ABOR": {run: abort},
-		"LIST": {run: list},
-		"NLST": {run: nameList},
-		"MLSD": {run: machineList},
-		"RETR": {run: retrieve, arg: true},
-		"STOR": {run: put, arg: true, write: true},
-		"STOU": {run: putUnique, write: true},
-		"APPE": {run: appendFile, arg: true, write: true},
+		"LIST": {run: list, usage: "[-alrt] [path or pattern]"},
+		"NLST": {run: nameList, usage: "[-alrt] [path or pattern]"},
+		"MLSD": {run: machineList, usage: "[path]"},
+		"RETR": {run: retrieve, arg: true, usage: "path"},
+		"STOR": {run: put, arg: true, write: true, usage: "path"},
+		"STOU": {run: putUnique, write: true, usage: "[path]"},
+		"APPE": {run: appendFile, arg: true, write: true, usage: "path"},
 	}
 	for alias, verb := range map[string]string{"XPWD": "PWD", "XCWD": "CWD", "XCUP": "CDUP", "XMKD": "MKD", "XRMD": "RMD"} {
 		table[alias] = table[verb]
@@ -134,7 +137,7 @@ func commandTable() map[string]goftp.Command {
 		"LPRT", "LPSV", "SMNT", "REIN", // the engine cannot forget who logged in
 		"CCC", "ADAT", "CONF", "ENC", "MIC", "MFCT", "MFF",
 	} {
-		commands[verb] = command{run: fixed(502, "Not implemented."), open: true, keeps: true}
+		commands[verb] = command{run: fixed(502, "Not implemented."), open: true, keeps: true, lacks: true}
 	}
 	return commands
 }
@@ -185,17 +188,29 @@ func options(s *session, arg string) {
 // help is HELP, of all commands or of one.
 func help(s *session, arg string) {
 	if verb := strings.ToUpper(arg); verb != "" {
-		if _, known := s.srv.commands[verb]; !known {
+		c, known := s.srv.commands[verb].(command)
+		switch {
+		case !known:
 			s.reply(501, "No such command.")
-			return
+		case c.lacks:
+			s.reply(214, verb+" is not implemented.")
+		default:
+			s.reply(214, strings.TrimRight("Syntax: "+verb+" "+c.usage, " "))
 		}
-		s.reply(214, verb+" is known here.")
 		return
 	}
-	lines := []string{"Commands:"}
+	lines := []string{"Commands, a star at those that are not implemented:"}
 	verbs := slices.Sorted(maps.Keys(s.srv.commands))
 	for chunk := range slices.Chunk(verbs, 8) {
-		lines = append(lines, strings.Join(chunk, " "))
+		line := ""
+		for _, verb := range chunk {
+			star := ""
+			if c, _ := s.srv.commands[verb].(command); c.lacks {
+				star = "*"
+			}
+			line += fmt.Sprintf("%-6s", verb+star)
+		}
+		lines = append(lines, strings.TrimRight(line, " "))
 	}
 	s.replyLines(214, append(lines, "End.")...)
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"cancale/internal/jail"
@@ -225,7 +226,7 @@ func permissions(info fs.FileInfo, m may) string {
 	if m.rename {
 		letters = "df"
 	}
-	writable := info.Mode()&0o200 != 0
+	writable := info.Mode()&0o200 != 0 && !ofRoot(info)
 	if info.IsDir() {
 		if m.add && writable {
 			letters += "cm"
@@ -242,6 +243,12 @@ func permissions(info fs.FileInfo, m may) string {
 		letters += "r"
 	}
 	return letters
+}
+
+// ofRoot says that a file is root's, as the top of a home is: no site writes it.
+func ofRoot(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && st.Uid == 0
 }
 
 // timeForm is a time of RFC 3659, always UTC.

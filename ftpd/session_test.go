@@ -138,6 +138,11 @@ func TestReplies(t *testing.T) {
 	} {
 		c.want(code, line)
 	}
+	for line, want := range map[string]string{"HELP retr": " Syntax: RETR path\r\n", "HELP PASV": " Syntax: PASV\r\n", "HELP rein": " REIN is not implemented.\r\n", "HELP": " REIN* "} {
+		if got := c.want(214, line); !strings.Contains(got, want) {
+			t.Errorf("%s: %q", line, got)
+		}
+	}
 	c.want(331, "USER "+m.login)
 	c.want(220, "HOST voile.asso.fr")
 	c.want(503, "PASS "+m.password) // who named another host begins again

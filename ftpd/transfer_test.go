@@ -330,6 +330,9 @@ func TestListings(t *testing.T) {
 	if got := c.want(213, "MDTM a.txt"); got != "213 20200102030402\r\n" {
 		t.Errorf("MDTM %q", got)
 	}
+	if got := c.want(250, "MLST /"); !strings.Contains(got, "perm=el;") {
+		t.Errorf("the top of the home promises too much: %q", got)
+	}
 	if got := c.want(250, "MLST a.txt"); !strings.Contains(got, "\r\n type=file;size=5;modify=20200102030402;perm=dfawr;UNIX.mode=0644; /www/a.txt\r\n250 ") {
 		t.Errorf("MLST %q", got)
 	}
