@@ -149,7 +149,7 @@ CREATE TABLE `disk_usage` (
   `due_at` datetime(6) NOT NULL,
   PRIMARY KEY (`site_id`),
   KEY `disk_usage_node_id_due_at` (`node_id`,`due_at`),
-  KEY `disk_usage_account` (`account_id`),
+  KEY `disk_usage_account_sums` (`account_id`,`files`,`bin`,`drift`),
   CONSTRAINT `disk_usage_site` FOREIGN KEY (`site_id`) REFERENCES `sites` (`id`) ON DELETE CASCADE
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
 
@@ -206,9 +206,9 @@ CREATE TABLE `ftp_logins` (
   PRIMARY KEY (`id`),
   UNIQUE KEY `ftp_logins_login_gone` (`login`,`gone`),
   KEY `ftp_logins_node_id_due_at` (`node_id`,`due_at`),
-  KEY `ftp_logins_account` (`account_id`,`login`),
   KEY `ftp_logins_site` (`site_id`),
   KEY `ftp_logins_kept_until` (`kept_until`),
+  KEY `ftp_logins_account_removing` (`account_id`,`removing`,`login`),
   CONSTRAINT `ftp_logins_account` FOREIGN KEY (`account_id`) REFERENCES `accounts` (`id`),
   CONSTRAINT `ftp_logins_node` FOREIGN KEY (`node_id`) REFERENCES `nodes` (`id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
@@ -238,6 +238,7 @@ CREATE TABLE `hosted_databases` (
   KEY `hosted_databases_account_state` (`account_id`,`state`,`removing`),
   KEY `hosted_databases_state` (`state`),
   KEY `hosted_databases_kept_until` (`kept_until`),
+  KEY `hosted_databases_account_name` (`account_id`,`name`),
   CONSTRAINT `hosted_databases_account` FOREIGN KEY (`account_id`) REFERENCES `accounts` (`id`),
   CONSTRAINT `hosted_databases_node` FOREIGN KEY (`node_id`) REFERENCES `nodes` (`id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
@@ -464,6 +465,7 @@ CREATE TABLE `sites` (
   KEY `sites_host` (`host`),
   KEY `sites_state` (`state`),
   KEY `sites_kept_until` (`kept_until`),
+  KEY `sites_account_kept` (`account_id`,`kept_until`),
   CONSTRAINT `sites_account` FOREIGN KEY (`account_id`) REFERENCES `accounts` (`id`),
   CONSTRAINT `sites_node` FOREIGN KEY (`node_id`) REFERENCES `nodes` (`id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;

@@ -129,6 +129,7 @@ func fillLists(w *world, n int) {
 		{"INSERT INTO memberships (person_id, account_id, role, created_at) SELECT p.id, a.id, 'owner', NOW() FROM seq_1_to_%d s JOIN persons p ON p.email = CONCAT('p', s.seq, '@asso.example') JOIN accounts a ON a.name = CONCAT('a', s.seq)", nil},
 		{"INSERT INTO hosted_databases (node_id, account_id, name, password_hash, " + managed + ") SELECT 1, ?, CONCAT('baie_', seq), '', " + live + " FROM seq_1_to_%d", []any{account}},
 		{"INSERT INTO database_usage (database_id, bytes, stopped, measured_at) SELECT id, id * 1000, 0, NOW(6) FROM hosted_databases LIMIT %d", nil},
+		{"INSERT INTO disk_usage (site_id, node_id, account_id, files, bin, entries, drift, measured_at, due_at) SELECT id, node_id, account_id, id * 1000, 10, 5, 0, NOW(6), NOW(6) + INTERVAL 1 DAY FROM sites LIMIT %d", nil},
 		{"INSERT INTO ftp_logins (node_id, account_id, site_id, login, password_hash, path, rights, disabled, " + managed + ", last_used_at) SELECT 1, ?, ?, CONCAT('u', seq, '@baie'), '', '', 'readwrite', 0, " + live + ", NOW() - INTERVAL seq MINUTE FROM seq_1_to_%d", []any{account, uint64(w.site.ID)}},
 		{"INSERT INTO ftp_logins (node_id, account_id, site_id, login, password_hash, path, rights, disabled, generation, observed, state, problem, attempts, due_at, removing, changed_at, created_at, removed_at, removed_by, removed_with, kept_until, gone)" +
 			" SELECT 1, ?, ?, CONCAT('gone', seq, '@baie'), '', '', 'readwrite', 0, 2, 2, 'removed', '', 0, NOW(6), 1, NOW(6), NOW(6), NOW(6) - INTERVAL seq SECOND, 'x@asso.example', '', NOW(6) + INTERVAL 6 DAY, 1000000 + seq FROM seq_1_to_%d", []any{account, uint64(w.site.ID)}},
@@ -139,7 +140,7 @@ func fillLists(w *world, n int) {
 		{"INSERT INTO throttles (subject, failures, last_at, until, kind, label, wrong, banned) SELECT UNHEX(SHA2(seq, 256)), 9, NOW(6), NOW(6) + INTERVAL 1 DAY, 'source', CONCAT('10.', seq DIV 65536, '.', seq DIV 256 MOD 256, '.', seq MOD 256, '/32'), 9, 1 FROM seq_1_to_%d", nil},
 		{"INSERT INTO site_traffic (site_id, day, hits, pages, visitors, robots, bytes, good, moved, refused, failed) SELECT s.id, CURDATE() - INTERVAL d.seq DAY, 9, 5, 2, 1, 90000, 9, 0, 0, 0 FROM sites s JOIN seq_0_to_29 d WHERE s.id > ? - %d / 10", []any{uint64(w.site.ID) + uint64(n)}},
 		{"INSERT INTO account_traffic (account_id, day, hits, pages, visitors, robots, bytes, good, moved, refused, failed) SELECT ?, CURDATE() - INTERVAL seq DAY, 9, 5, 2, 1, 90000, 9, 0, 0, 0 FROM seq_0_to_99 LIMIT %d", []any{account}},
-		{"ANALYZE TABLE audit_entries, transfers, ftp_logins, hosted_databases, sites, accounts, persons /* %d */", nil},
+		{"ANALYZE TABLE audit_entries, transfers, ftp_logins, hosted_databases, sites, accounts, persons, disk_usage /* %d */", nil},
 	} {
 		_, err := db.ExecContext(w.t.Context(), fmt.Sprintf(s.statement, n), s.args...)
 		if err != nil {

@@ -12,12 +12,17 @@ import (
 	"gorm.io/gorm"
 )
 
-// spaceColumns are an account's (a) space, with its plan (p).
+// selectSpace is an account's (a) space, with its plan (p). The sums of all sites
+// are read from an index; what is removed and kept is little.
 const (
-	spaceColumns = "SELECT a.id AS account_id, p.disk_mb, COALESCE(SUM(GREATEST(u.files + u.bin + u.drift, 0)), 0) AS used, COALESCE(SUM(IF(t.kept_until IS NULL, u.bin, 0)), 0) AS bin," +
-		" COALESCE(SUM(IF(t.kept_until IS NULL, 0, GREATEST(u.files + u.bin + u.drift, 0))), 0) AS trash," +
-		" COALESCE(MAX(q.stopped), 0) AS stopped"
-	fromSpace = " FROM accounts a JOIN plans p ON p.id = a.plan_id LEFT JOIN disk_usage u ON u.account_id = a.id LEFT JOIN sites t ON t.id = u.site_id LEFT JOIN account_space q ON q.account_id = a.id"
+	ofAccount   = " FROM disk_usage u WHERE u.account_id = a.id), 0)"
+	ofTrash     = " FROM sites t JOIN disk_usage u ON u.site_id = t.id WHERE t.account_id = a.id AND t.kept_until IS NOT NULL), 0)"
+	selectSpace = "SELECT a.id AS account_id, p.disk_mb," +
+		" COALESCE((SELECT SUM(GREATEST(u.files + u.bin + u.drift, 0))" + ofAccount + " AS used," +
+		" COALESCE((SELECT SUM(u.bin)" + ofAccount + " - COALESCE((SELECT SUM(u.bin)" + ofTrash + " AS bin," +
+		" COALESCE((SELECT SUM(GREATEST(u.files + u.bin + u.drift, 0))" + ofTrash + " AS trash," +
+		" COALESCE(q.stopped, 0) AS stopped" +
+		" FROM accounts a JOIN plans p ON p.id = a.plan_id LEFT JOIN account_space q ON q.account_id = a.id"
 )
 
 // diskRow is a row of disk_usage.
@@ -56,7 +61,7 @@ func (r spaceRow) space() hosting.Space {
 }
 
 func spaces(db *gorm.DB, where string, args ...any) (map[hosting.AccountID]hosting.Space, error) {
-	rows, err := list[spaceRow](db, spaceColumns+fromSpace+where+" GROUP BY a.id, p.disk_mb", args...)
+	rows, err := list[spaceRow](db, selectSpace+where, args...)
 	found := make(map[hosting.AccountID]hosting.Space, len(rows))
 	for _, row := range rows {
 		found[row.AccountID] = row.space()

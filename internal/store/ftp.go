@@ -35,7 +35,7 @@ type FTPRow struct {
 }
 
 var ftpSorts = map[string]string{
-	"login": "f.login", "account": "a.label", "created": "f.created_at", "used": "COALESCE(f.last_used_at, '1000-01-01')",
+	"login": "f.login", "account": "a.label", "created": "f.created_at", "used": "f.last_used_at",
 }
 
 const (

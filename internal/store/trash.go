@@ -28,76 +28,116 @@ type TrashFilter struct {
 	Page, PerPage int
 }
 
-// trashParts are the removed things of each kind, as columns of a TrashItem.
-// What went with something larger comes back with it and is not listed.
-var trashParts = map[hosting.TrashKind]string{
-	hosting.TrashSite: "SELECT 'site' AS kind, x.id, x.host AS name, x.account_id, x.removed_at, x.removed_by, x.kept_until," +
-		" COALESCE((SELECT GREATEST(u.files + u.bin + u.drift, 0) FROM disk_usage u WHERE u.site_id = x.id), 0) AS bytes," +
-		" 0 AS sites, 0 AS `databases`, (SELECT COUNT(*) FROM ftp_logins f WHERE f.site_id = x.id AND f.removed_with = 'site') AS ftp_logins" +
-		" FROM sites x JOIN accounts b ON b.id = x.account_id AND b.removing = 0 WHERE x.kept_until IS NOT NULL",
-	hosting.TrashDatabase: "SELECT 'database', x.id, x.name, x.account_id, x.removed_at, x.removed_by, x.kept_until," +
-		" COALESCE((SELECT u.bytes FROM database_usage u WHERE u.database_id = x.id), 0), 0, 0, 0" +
-		" FROM hosted_databases x JOIN accounts b ON b.id = x.account_id AND b.removing = 0 WHERE x.kept_until IS NOT NULL",
-	hosting.TrashFTP: "SELECT 'ftp', x.id, x.login, x.account_id, x.removed_at, x.removed_by, x.kept_until, 0, 0, 0, 0" +
-		" FROM ftp_logins x JOIN accounts b ON b.id = x.account_id AND b.removing = 0 WHERE x.kept_until IS NOT NULL AND x.removed_with = ''",
-	hosting.TrashAccount: "SELECT 'account', x.id, x.name, x.id, x.removed_at, x.removed_by, x.kept_until," +
-		" COALESCE((SELECT SUM(GREATEST(u.files + u.bin + u.drift, 0)) FROM disk_usage u WHERE u.account_id = x.id), 0)," +
-		" (SELECT COUNT(*) FROM sites s WHERE s.account_id = x.id AND s.removed_with = 'account')," +
-		" (SELECT COUNT(*) FROM hosted_databases d WHERE d.account_id = x.id AND d.removed_with = 'account')," +
-		" (SELECT COUNT(*) FROM ftp_logins f WHERE f.account_id = x.id AND f.removed_with = 'account')" +
-		" FROM accounts x WHERE x.kept_until IS NOT NULL",
+// trashParts are the removed things of each kind (x): where they are, and how
+// they are shown as a TrashItem. What went with something larger comes back with
+// it and is not listed.
+var trashParts = []struct {
+	kind              hosting.TrashKind
+	name, account     string // columns
+	from, bytes       string
+	sites, bases, ftp string // counts of what comes back with it
+}{
+	{
+		kind: hosting.TrashSite, name: "x.host", account: "x.account_id",
+		from:  "sites x JOIN accounts a ON a.id = x.account_id AND a.removing = 0 WHERE x.kept_until IS NOT NULL",
+		bytes: "COALESCE((SELECT GREATEST(u.files + u.bin + u.drift, 0) FROM disk_usage u WHERE u.site_id = x.id), 0)",
+		sites: "0", bases: "0", ftp: "(SELECT COUNT(*) FROM ftp_logins f WHERE f.site_id = x.id AND f.removed_with = 'site')",
+	},
+	{
+		kind: hosting.TrashDatabase, name: "x.name", account: "x.account_id",
+		from:  "hosted_databases x JOIN accounts a ON a.id = x.account_id AND a.removing = 0 WHERE x.kept_until IS NOT NULL",
+		bytes: "COALESCE((SELECT u.bytes FROM database_usage u WHERE u.database_id = x.id), 0)", sites: "0", bases: "0", ftp: "0",
+	},
+	{
+		kind: hosting.TrashFTP, name: "x.login", account: "x.account_id",
+		from:  "ftp_logins x JOIN accounts a ON a.id = x.account_id AND a.removing = 0 WHERE x.kept_until IS NOT NULL AND x.removed_with = ''",
+		bytes: "0", sites: "0", bases: "0", ftp: "0",
+	},
+	{
+		kind: hosting.TrashAccount, name: "x.name", account: "x.id",
+		from:  "accounts x JOIN accounts a ON a.id = x.id WHERE x.kept_until IS NOT NULL",
+		bytes: "COALESCE((SELECT SUM(GREATEST(u.files + u.bin + u.drift, 0)) FROM disk_usage u WHERE u.account_id = x.id), 0)",
+		sites: "(SELECT COUNT(*) FROM sites s WHERE s.account_id = x.id AND s.removed_with = 'account')",
+		bases: "(SELECT COUNT(*) FROM hosted_databases d WHERE d.account_id = x.id AND d.removed_with = 'account')",
+		ftp:   "(SELECT COUNT(*) FROM ftp_logins f WHERE f.account_id = x.id AND f.removed_with = 'account')",
+	},
 }
-
-var trashKinds = []hosting.TrashKind{hosting.TrashSite, hosting.TrashDatabase, hosting.TrashFTP, hosting.TrashAccount}
 
 // Trash lists the removed things in scope, the latest first: one page of them,
 // and how many there are in all.
 func (s *Store) Trash(ctx context.Context, scope hosting.Scope, f TrashFilter) ([]hosting.TrashItem, int, error) {
-	parts := make([]string, 0, len(trashKinds))
+	var counts, keys []string
 	var args []any
-	for _, kind := range trashKinds {
-		if f.Kind != "" && f.Kind != kind {
+	for _, part := range trashParts {
+		if f.Kind != "" && f.Kind != part.kind {
 			continue
 		}
-		column := "x.account_id"
-		if kind == hosting.TrashAccount {
-			column = "x.id"
-		}
-		c := scoped(scope, column)
+		c := scoped(scope, part.account)
 		if f.Account != 0 {
-			c.and(column+" = ?", f.Account)
+			c.and(part.account+" = ?", f.Account)
 		}
 		if f.ID != 0 {
 			c.and("x.id = ?", f.ID)
 		}
-		part := trashParts[kind]
+		if f.Search != "" {
+			pattern := like(strings.ToLower(f.Search))
+			c.and(part.name+" LIKE ? OR a.name LIKE ? OR a.label LIKE ?", pattern, pattern, pattern)
+		}
+		from := " FROM " + part.from
 		if len(c.parts) > 0 {
-			part += " AND " + strings.Join(c.parts, " AND ")
+			from += " AND " + strings.Join(c.parts, " AND ")
 		}
-		if len(parts) == 0 && kind != hosting.TrashSite { // the first one names the columns
-			part = trashParts[hosting.TrashSite] + " AND 1 = 0 UNION ALL " + part
-		}
-		parts, args = append(parts, part), append(args, c.args...)
+		counts = append(counts, "SELECT COUNT(*) AS n"+from)
+		keys = append(keys, "SELECT '"+string(part.kind)+"' AS kind, x.id AS id, x.removed_at AS removed_at"+from)
+		args = append(args, c.args...)
 	}
-	all := &conditions{}
-	if f.Search != "" {
-		pattern := like(strings.ToLower(f.Search))
-		all.and("t.name LIKE ? OR a.name LIKE ? OR a.label LIKE ?", pattern, pattern, pattern)
-	}
-	from := " FROM (" + strings.Join(parts, " UNION ALL ") + ") t JOIN accounts a ON a.id = t.account_id" + all.where()
-	args = append(args, all.args...)
 	db := s.db.WithContext(ctx)
-	total, err := one[int](db, "SELECT COUNT(*)"+from, args...)
+	const union = " UNION ALL "
+	total, err := one[int](db, "SELECT COALESCE(SUM(n), 0) FROM ("+strings.Join(counts, union)+") t", args...)
+	if err != nil || total == 0 {
+		return []hosting.TrashItem{}, 0, err
+	}
+	limit, offset := limits(f.Page, f.PerPage)
+	// What a row shows is looked up for the page, not for all.
+	page, err := list[trashKey](db, "SELECT kind, id FROM ("+strings.Join(keys, union)+") t ORDER BY removed_at DESC, kind, id DESC LIMIT ? OFFSET ?", append(args, limit, offset)...)
 	if err != nil {
 		return nil, 0, err
 	}
-	limit, offset := limits(f.Page, f.PerPage)
-	const latest = " ORDER BY t.removed_at DESC, t.kind, t.id DESC"
-	// Who removed it is looked up for the rows that are shown, not for all.
-	rows, err := list[hosting.TrashItem](db, "SELECT t.*,"+
-		" EXISTS (SELECT 1 FROM memberships m JOIN persons p ON p.id = m.person_id WHERE m.account_id = t.account_id AND p.email = t.removed_by) AS by_member"+
-		" FROM (SELECT t.*, a.name AS account_name, a.label AS account_label"+from+latest+" LIMIT ? OFFSET ?) t"+latest, append(args, limit, offset)...)
+	rows, err := trashItems(db, page)
 	return rows, total, err
+}
+
+// trashKey names a removed thing.
+type trashKey struct {
+	Kind hosting.TrashKind
+	ID   uint64
+}
+
+// trashItems reads removed things in the order of their keys.
+func trashItems(db *gorm.DB, keys []trashKey) ([]hosting.TrashItem, error) {
+	at := make(map[trashKey]int, len(keys))
+	ids := map[hosting.TrashKind][]uint64{}
+	for i, key := range keys {
+		at[key], ids[key.Kind] = i, append(ids[key.Kind], key.ID)
+	}
+	items := make([]hosting.TrashItem, len(keys))
+	for _, part := range trashParts {
+		if len(ids[part.kind]) == 0 {
+			continue
+		}
+		rows, err := list[hosting.TrashItem](db, "SELECT '"+string(part.kind)+"' AS kind, x.id, "+part.name+" AS name, a.id AS account_id, a.name AS account_name, a.label AS account_label,"+
+			" x.removed_at, x.removed_by, x.kept_until, "+part.bytes+" AS bytes, "+part.sites+" AS sites, "+part.bases+" AS `databases`, "+part.ftp+" AS ftp_logins,"+
+			" EXISTS (SELECT 1 FROM memberships m JOIN persons p ON p.id = m.person_id WHERE m.account_id = a.id AND p.email = x.removed_by) AS by_member"+
+			" FROM "+part.from+" AND x.id IN ?", ids[part.kind])
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			items[at[trashKey{row.Kind, row.ID}]] = row
+		}
+	}
+	// What was purged between the two looks has left its place empty.
+	return slices.DeleteFunc(items, func(item hosting.TrashItem) bool { return item.ID == 0 }), nil
 }
 
 // TrashItem reads one removed thing.
