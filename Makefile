@@ -28,7 +28,7 @@ test:
 	@.ci/packages $(RUN) $(CHECK)
 	@.ci/fresh
 	go vet ./...
-	CGO_ENABLED=1 go test -race -timeout 15m $(RACE)
+	CGO_ENABLED=1 go test -race -timeout 30m $(RACE)
 	go test -timeout 25m ./...
 
 # The attacks of one member on another, each by its name; they are part of test.
