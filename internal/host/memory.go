@@ -34,4 +34,3 @@ func Keyed(path string) (map[string]float64, error) {
 	}
 	return values, nil
 }
-
