@@ -26,17 +26,17 @@ func (srv *server) binHandlers(link *ftplink.Server) {
 
 // binJail opens the home of the site that a request names, with its bin.
 func (srv *server) binJail(r ftplink.Request, need hosting.Permission) (*jail.Jail, hosting.Site, error) {
-	row, err := srv.cfg.Store.Site(r.Context(), r.Actor.Scope(need), hosting.SiteID(r.ID("id")))
+	site, err := srv.cfg.Store.SiteHome(r.Context(), r.Actor.Scope(need), hosting.SiteID(r.ID("id")))
 	if err != nil {
 		return nil, hosting.Site{}, err
 	}
-	on := row.Site
+	on := site
 	on.Suspended, on.AccountSuspended = false, false // its files may still be looked after
 	j, err := openHome(srv.cfg.Layout, srv.ledger, on)
 	if errors.Is(err, errNotReady) {
 		err = hosting.Refuse(hosting.Conflict, "", "bin.not_ready")
 	}
-	return j, row.Site, err
+	return j, site, err
 }
 
 func (srv *server) listBin(w http.ResponseWriter, r ftplink.Request) error {

@@ -110,6 +110,43 @@ func TestAnAdministratorActsInPlaceOfAnAssociation(t *testing.T) {
 			t.Errorf("written: %s, before %s", after, before)
 		}
 	})
+	t.Run("the owners are told, by name, of an access that stays", func(t *testing.T) {
+		told := func() (mails []hosting.Mail) {
+			all, _, err := w.store.Mails(t.Context(), w.root.Scope(hosting.AdminMails), store.MailFilter{PerPage: 100})
+			w.must(err)
+			for _, m := range all {
+				if m.Kind == hosting.MailAccess {
+					mails = append(mails, m)
+				}
+			}
+			return mails
+		}
+		if n := len(told()); n != 0 {
+			t.Errorf("%d mails before", n)
+		}
+		a.get("/ftp/new")
+		if p := a.post("/ftp/new", "login", "volunteer", "site", number(w.site.ID), "rights", "read_write"); p.status >= http.StatusBadRequest {
+			t.Fatal(p.status, p.text("main"))
+		}
+		mails := told()
+		if len(mails) != 1 || mails[0].Email != "owner@asso.example" || mails[0].AccountID != w.account.ID {
+			t.Fatalf("%+v", mails)
+		}
+		m, err := w.store.Mail(t.Context(), w.root.Scope(hosting.AdminMails), mails[0].ID)
+		w.must(err)
+		if m.Args["author"] != "administrator@asso.example" || m.Args["act"] != "ftp_create" || !strings.Contains(m.Args["subject"], "volunteer") {
+			t.Errorf("%+v", m.Args)
+		}
+		if p := w.as(owner).get("/activity"); !strings.Contains(p.text("tbody"), "administrator@asso.example, au nom de baie") || !strings.Contains(p.text("tbody"), "volunteer") {
+			t.Error(p.text("tbody"))
+		}
+		o := w.as(owner) // one's own act is told to nobody
+		o.get("/ftp/new")
+		o.post("/ftp/new", "login", "own", "site", number(w.site.ID), "rights", "read_write")
+		if n := len(told()); n != 1 {
+			t.Errorf("%d mails", n)
+		}
+	})
 	a.get("/")
 	if p := a.post("/act/end"); p.status != http.StatusSeeOther {
 		t.Fatal(p.status)

@@ -1,11 +1,13 @@
 package panel
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/fcgi"
+	"net/http/httputil"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -167,7 +169,13 @@ func TestAdminerIsKeptToItsVisit(t *testing.T) {
 		defer conn.Close()
 		_, err = conn.Write([]byte(strings.Join(append(lines, "Connection: close", "", ""), "\r\n")))
 		w.must(err)
-		answer, _ := io.ReadAll(conn)
+		// Not to the connection's end: what was announced may still come, and is
+		// waited for.
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		w.must(err)
+		defer resp.Body.Close()
+		answer, err := httputil.DumpResponse(resp, true)
+		w.must(err)
 		return string(answer)
 	}
 	if out := raw("POST "+address+" HTTP/1.1", "Host: x;script-src", "Content-Length: 0"); strings.Contains(out, "x;script-src") {

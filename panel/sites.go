@@ -235,6 +235,9 @@ func (s *server) siteParams(r *Request, site hosting.Site) (views.SiteParams, er
 		return params, err
 	}
 	params.Days = statsDays(days, from, to, false)
+	if params.OutOfMemory, err = s.store.OutOfMemory(r.Context(), r.Actor.Scope(hosting.SitesRead), site, hosting.MemoryTold); err != nil {
+		return params, err
+	}
 	params.Space, err = s.store.Space(r.Context(), r.Actor.Scope(hosting.SitesRead), site.AccountID)
 	return params, err
 }

@@ -185,6 +185,8 @@ func samples() []sample {
 	}
 	bareSite := siteParams(fresh)
 	bareSite.Databases, bareSite.FTPLogins, bareSite.Days = nil, nil, nil
+	starvedSite := siteParams(live)
+	starvedSite.OutOfMemory = now.Add(-20 * time.Minute)
 	calmSite := siteParams(live)
 	calmSite.Databases, calmSite.FTPLogins = bases[:1], []hosting.FTPLogin{webmaster.FTPLogin, agency.FTPLogin}
 	reader := siteParams(broken)
@@ -246,6 +248,7 @@ func samples() []sample {
 		{name: "site-applying", page: SitePage(member, siteParams(applying))},
 		{name: "site-created", page: SitePage(member, bareSite)},
 		{name: "site-live", page: SitePage(member, siteParams(live))},
+		{name: "site-starved", page: SitePage(member, starvedSite)},
 		{name: "site-calm", page: SitePage(member, calmSite)},
 		{name: "site-updated", page: SitePage(member, siteParams(updated))},
 		{name: "site-failed", page: SitePage(member, siteParams(failed))},

@@ -73,12 +73,14 @@ type SiteParams struct {
 	Databases []hosting.Database
 	FTPLogins []hosting.FTPLogin
 	Days      []hosting.TrafficDay // the last 30, for the overview
-	CanWrite  bool                 // edit, delete
-	CanRun    bool                 // suspend, resume, retry
-	CanLogs   bool                 // may read the site's logs
-	CanFTP    bool                 // may create an FTP login
-	CanBases  bool                 // may create a database
-	CSRF      string
+	// OutOfMemory is when the site ran out of memory, not long ago.
+	OutOfMemory time.Time
+	CanWrite    bool // edit, delete
+	CanRun      bool // suspend, resume, retry
+	CanLogs     bool // may read the site's logs
+	CanFTP      bool // may create an FTP login
+	CanBases    bool // may create a database
+	CSRF        string
 }
 
 // SiteDeleteParams asks for the name before a site is removed.

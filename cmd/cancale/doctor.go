@@ -108,6 +108,7 @@ func diagnose(ctx context.Context, v *verb) *doctor {
 	d.programs(ctx)
 	d.permissions(ctx)
 	d.space(ctx)
+	d.memory(ctx)
 	d.certificate(ctx)
 	d.services(ctx)
 	if alive(v.status) {
@@ -199,6 +200,35 @@ func (d *doctor) space(ctx context.Context) {
 		}
 	}
 	d.note(ctx, "disk", detail, err, "doctor.space", d.layout.Root)
+}
+
+// What a healthy machine has left of its memory.
+const (
+	freeMemory      = 64 << 20
+	freeMemoryShare = 3 // per cent
+)
+
+func (d *doctor) memory(ctx context.Context) {
+	free, total, err := host.Memory()
+	detail := ""
+	if err == nil {
+		detail = i18n.T(ctx, "doctor.memory_left", i18n.Bytes(ctx, int64(free)), i18n.Bytes(ctx, int64(total)))
+		if free < freeMemory || free*100 < total*freeMemoryShare {
+			err = errors.New(detail)
+		}
+	}
+	d.note(ctx, "memory", detail, err, "doctor.memory_do")
+}
+
+// starvedShown is how long a site that ran out of memory is named.
+const starvedShown = time.Hour
+
+func (d *doctor) starved(ctx context.Context) {
+	sites, err := d.store.SitesOutOfMemory(ctx, d.scope(hosting.SitesRead), starvedShown)
+	if err == nil && len(sites) > 0 {
+		err = errors.New(strings.Join(sites[:min(len(sites), mostNamed)], ", "))
+	}
+	d.note(ctx, "memory.sites", i18n.T(ctx, "doctor.sites_memory", len(sites)), err, "doctor.sites_memory_do")
 }
 
 func (d *doctor) services(ctx context.Context) {
@@ -389,6 +419,7 @@ func (d *doctor) database(ctx context.Context) {
 	d.note(ctx, "mariadb.writable", "", st.Writable(ctx), "doctor.writable")
 	d.failedSites(ctx)
 	d.failedDatabases(ctx)
+	d.starved(ctx)
 	d.trash(ctx)
 	d.parts(ctx)
 }

@@ -88,8 +88,8 @@ func (r *running) diagnosis() map[string]string {
 	return wrong
 }
 
-// sql runs a statement as root of the installation's MariaDB.
-func (r *running) sql(statement string, args ...any) {
+// database is the installation's MariaDB, for its root.
+func (r *running) database() *sql.DB {
 	r.t.Helper()
 	c := mysql.NewConfig()
 	c.User, c.Net, c.Addr = "root", "unix", r.socket()
@@ -97,7 +97,13 @@ func (r *running) sql(statement string, args ...any) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	db := sql.OpenDB(connector)
+	return sql.OpenDB(connector)
+}
+
+// sql runs a statement as root of the installation's MariaDB.
+func (r *running) sql(statement string, args ...any) {
+	r.t.Helper()
+	db := r.database()
 	defer db.Close()
 	if _, err := db.ExecContext(r.t.Context(), statement, args...); err != nil {
 		r.t.Fatalf("%s: %v", statement, err)

@@ -94,6 +94,7 @@ func Run(ctx context.Context, cfg Config) error {
 		"database sizes":    a.measureDatabases,
 		"visits":            a.followVisits,
 		"samples":           a.sample,
+		"memory":            a.tellStarved,
 		"logger":            a.web.FollowLogger,
 		"database contents": a.content,
 	} {

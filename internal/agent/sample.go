@@ -17,6 +17,7 @@ import (
 
 	"cancale/internal/config"
 	"cancale/internal/ftplink"
+	"cancale/internal/host"
 	"cancale/internal/hosting"
 )
 
@@ -66,9 +67,9 @@ func (a *agent) measureMachine(ctx context.Context) (map[string]float64, error) 
 			numbers[hosting.SampleLoad] = load
 		}
 	}
-	if memory, err := keyed("/proc/meminfo"); err == nil {
-		numbers[hosting.SampleMemory] = memory["MemTotal"]
-		numbers[hosting.SampleMemoryUsed] = memory["MemTotal"] - memory["MemAvailable"]
+	if free, total, err := host.Memory(); err == nil {
+		numbers[hosting.SampleMemory] = float64(total)
+		numbers[hosting.SampleMemoryUsed] = float64(total - free)
 	}
 	var fs unix.Statfs_t
 	if unix.Statfs(l.Root, &fs) == nil {
@@ -86,28 +87,6 @@ func (a *agent) measureMachine(ctx context.Context) (map[string]float64, error) 
 		measureServices(status, numbers)
 	}
 	return numbers, nil
-}
-
-// keyed reads lines such as "MemTotal:  2048 kB", in bytes.
-func keyed(path string) (map[string]float64, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	values := map[string]float64{}
-	for line := range strings.Lines(string(text)) {
-		name, rest, _ := strings.Cut(line, ":")
-		number, unit, _ := strings.Cut(strings.TrimSpace(rest), " ")
-		n, err := strconv.ParseFloat(number, 64)
-		if err != nil {
-			continue
-		}
-		if unit == "kB" {
-			n *= 1024
-		}
-		values[name] = n
-	}
-	return values, nil
 }
 
 // established is the state of a connection in /proc/net/tcp (tcp_states.h).
@@ -173,7 +152,7 @@ func measureServices(status config.Status, numbers map[string]float64) {
 		if measured++; measured > mostMeasured {
 			continue
 		}
-		if rollup, err := keyed(fmt.Sprintf("/proc/%d/smaps_rollup", pid)); err == nil {
+		if rollup, err := host.Keyed(fmt.Sprintf("/proc/%d/smaps_rollup", pid)); err == nil {
 			numbers[hosting.SamplePSS+name] += rollup["Pss"]
 		}
 	}

@@ -80,6 +80,7 @@ func (l Layout) Instance() string              { return l.In("etc", "instance") 
 func (l Layout) Secrets() string               { return l.In("etc", "secrets.json") }
 func (l Layout) AgentReady() string            { return l.In("run", "agent.ready") } // holds the agent's pid when it is at work
 func (l Layout) Groups() string                { return l.In("run", "groups.json") } // where the control groups of the sites are
+func (l Layout) Starved() string               { return l.In("run", "starved") }     // root 0700: a file for each site that ran out of memory
 func (l Layout) Logs() string                  { return l.In("log") }                // root:PanelUID 0710; log/sites/<id> per site
 func (l Layout) Counts() string                { return l.In("log", "counts") }      // root 0700: what was counted of each site's day
 func (l Layout) Memory() string                { return l.In("run", "memory") }      // where Apache sees it: memory, and no disk

@@ -139,11 +139,11 @@ func (m *Manager) handle(link *ftplink.Server, pattern string, need hosting.Perm
 // open finds the site and opens its home. A site that the person may not touch
 // is not found.
 func (v *visit) open(need hosting.Permission) error {
-	row, err := v.Store.Site(v.Context(), v.Actor.Scope(need), hosting.SiteID(v.ID("site")))
+	site, err := v.Store.SiteHome(v.Context(), v.Actor.Scope(need), hosting.SiteID(v.ID("site")))
 	if err != nil {
 		return err
 	}
-	v.site = row.Site
+	v.site = site
 	switch {
 	case v.site.Off():
 		return hosting.Refuse(hosting.Conflict, "", "files.site_suspended", v.site.Host.Unicode())

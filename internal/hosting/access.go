@@ -119,6 +119,13 @@ func MayInPlace(action string) bool {
 	})
 }
 
+// lastingActs are acts that let somebody in for as long as nobody undoes them.
+var lastingActs = []string{"ftp.create", "ftp.key_add", "database.create", "database.user_add", "site.folder_user"}
+
+// Outlasts reports whether what an act of the audit log gives to who acts in the
+// place of an account is still there after that: its owners have to know.
+func Outlasts(action string) bool { return slices.Contains(lastingActs, action) }
+
 // SignedIn reports whether the actor is somebody.
 func (a Actor) SignedIn() bool { return a.system || a.Person != 0 }
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -109,9 +110,16 @@ type PHPLimits struct {
 	MemoryMB, UploadMB, Seconds int
 }
 
-// HardPHPLimits are the most that an administrator may allow: a site's memory,
-// all its requests together, is bounded by its control group.
-var HardPHPLimits = PHPLimits{MemoryMB: 512, UploadMB: 2048, Seconds: 600}
+// SiteMemory is what all programs of a site may use together, in bytes: its
+// control group bounds it.
+const SiteMemory = 512 << 20
+
+// MemoryTold is how long it is told that a site ran out of memory.
+const MemoryTold = 24 * time.Hour
+
+// HardPHPLimits are the most that an administrator may allow: one request may
+// use all that its site may.
+var HardPHPLimits = PHPLimits{MemoryMB: SiteMemory >> 20, UploadMB: 2048, Seconds: 600}
 
 // DefaultPHPLimits are the most that a site may choose where the administrator
 // has not decided.

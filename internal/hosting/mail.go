@@ -29,6 +29,7 @@ const (
 	MailAnnouncement MailKind = "announcement" // to the owners, from the team
 	MailFull         MailKind = "full"         // to the team: an association has no room left
 	MailDevice       MailKind = "device"       // a sign-in with a browser that is new
+	MailAccess       MailKind = "access"       // to the owners: the team gave an access in their place
 )
 
 // mailPlaces are, for each kind, what its text may name between braces, in the
@@ -49,12 +50,13 @@ var mailPlaces = map[MailKind][]string{
 	MailAnnouncement: {"name", "platform", "subject", "text"},
 	MailFull:         {"name", "platform", "account", "link"},
 	MailDevice:       {"name", "platform", "agent", "source", "at", "link"},
+	MailAccess:       {"name", "platform", "account", "author", "act", "subject", "at", "link"},
 }
 
 // MailKinds are all kinds, in the order of the panel's list.
 var MailKinds = []MailKind{
 	MailInvitation, MailTeam, MailReset, MailJoined, MailLeft, MailLimit, MailEnding, MailEnded,
-	MailFactor, MailDevice, MailRequest, MailAnswer, MailAnnouncement, MailFull,
+	MailFactor, MailDevice, MailAccess, MailRequest, MailAnswer, MailAnnouncement, MailFull,
 }
 
 // ParseMailKind accepts the name of a kind.

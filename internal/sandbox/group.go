@@ -158,6 +158,35 @@ func (g *Groups) Drop(site string) {
 	}
 }
 
+// Starved is how many processes of a site's group the kernel has ended because
+// the group had no more memory; none when that cannot be told.
+func (g *Groups) Starved(site string) int {
+	name := "memory.oom_control"
+	if g.Unified {
+		name = "memory.events"
+	}
+	text, err := os.ReadFile(filepath.Join(g.Bases["memory"], site, name))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(text)) {
+		if number, ok := strings.CutPrefix(line, "oom_kill "); ok {
+			n, _ := strconv.Atoi(strings.TrimSpace(number))
+			return n
+		}
+	}
+	return 0
+}
+
+// NoteStarved leaves word of it in a directory where whoever tells people looks:
+// a file with the site's name.
+func NoteStarved(dir, site string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, site), nil, 0o600)
+}
+
 // removeLimit is how long processes that have been killed may still be in a
 // group.
 const removeLimit = 2 * time.Second

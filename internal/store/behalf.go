@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"cancale/internal/hosting"
@@ -81,4 +82,16 @@ func (s *Store) EndInPlace(ctx context.Context, sess Session) error {
 		t.note(sess.Behalf.ID, string(sess.Behalf.Name), nil, nil)
 		return t.Exec("UPDATE sessions SET behalf_id = 0, behalf_until = NULL WHERE id = ?", sess.ID).Error
 	})
+}
+
+// tellAccess tells the owners of an account that somebody of the team gave an
+// access in its place, by name: it stays when the hour is over.
+func (t *tx) tellAccess() error {
+	account, err := t.accountLabel(t.actor.BehalfOf())
+	if err != nil {
+		return err
+	}
+	return t.mailOwners(t.actor.BehalfOf(), hosting.Mail{Kind: hosting.MailAccess, Link: "/activity", Args: map[string]string{
+		"account": account, "author": t.actor.Name, "act": strings.ReplaceAll(t.action, ".", "_"), "subject": t.entries[0].Target, "at": mailTime(t.now),
+	}})
 }

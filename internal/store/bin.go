@@ -13,7 +13,7 @@ func (s *Store) NoteBin(ctx context.Context, actor hosting.Actor, id hosting.Sit
 	return s.write(ctx, actor, action, func(t *tx) error {
 		// Nothing is locked: the daemon only notes what it has done, and its
 		// database user may read no more of an account than it serves by.
-		site, err := readSite(t.DB, id, "")
+		site, err := readHome(t.DB, id)
 		if err == nil && site.Sync.State == hosting.Removed {
 			err = errNoRow
 		}
@@ -37,10 +37,4 @@ func (s *Store) NoteBin(ctx context.Context, actor hosting.Actor, id hosting.Sit
 		t.note(site.AccountID, target, nil, nil)
 		return nil
 	})
-}
-
-// SitesOfAccount lists the sites of an account that are not on their way out,
-// for the daemon that looks after their files.
-func (s *Store) SitesOfAccount(ctx context.Context, account hosting.AccountID) ([]hosting.Site, error) {
-	return list[hosting.Site](s.db.WithContext(ctx), "SELECT s.*, a.suspended AS account_suspended"+fromSites+" WHERE s.account_id = ? AND s.removing = 0 ORDER BY s.id", account)
 }

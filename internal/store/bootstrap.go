@@ -32,9 +32,10 @@ type BootstrapConfig struct {
 // passwords and the rights that they must have now. It may be run at any time;
 // what is there is kept.
 //
-// The application may read and write rows; the agent may read what it applies
-// and write how far it is; the FTP daemon may read what a login reaches and who
-// acts through it, and write what it notes of them. None may change the schema.
+// The application may read and write rows, but of the audit log only add to
+// them; the agent may read what it applies and write how far it is; the FTP
+// daemon may read what a login reaches and who acts through it, and write what
+// it notes of them. None may change the schema.
 func Bootstrap(ctx context.Context, cfg BootstrapConfig) error {
 	for _, name := range []string{cfg.Database, cfg.AppUser, cfg.AgentUser, cfg.FTPUser} {
 		if !identifier.MatchString(name) {
@@ -57,8 +58,12 @@ func Bootstrap(ctx context.Context, cfg BootstrapConfig) error {
 	if err := Migrate(ctx, root); err != nil {
 		return err
 	}
+	app, err := appGrants(ctx, server, cfg.Database)
+	if err != nil {
+		return err
+	}
 	statements := userStatements(cfg.AppUser, cfg.AppPassword)
-	statements = append(statements, fmt.Sprintf("GRANT SELECT, INSERT, UPDATE, DELETE ON `%s`.* TO '%s'@'localhost'", onlyThis(cfg.Database), cfg.AppUser))
+	statements = append(statements, grantStatements(cfg.Database, cfg.AppUser, app)...)
 	statements = append(statements, userStatements(cfg.AgentUser, cfg.AgentPassword)...)
 	statements = append(statements, grantStatements(cfg.Database, cfg.AgentUser, agentGrants)...)
 	statements = append(statements, userStatements(cfg.FTPUser, cfg.FTPPassword)...)
@@ -78,9 +83,6 @@ func grantStatements(database, user string, grants []grant) []string {
 // arguments.
 var identifier = regexp.MustCompile(`^[a-z][a-z0-9_]{0,47}$`)
 
-// onlyThis is a database's name where GRANT takes a pattern.
-func onlyThis(name string) string { return strings.ReplaceAll(name, "_", `\_`) }
-
 // syncColumns are what the agent writes of things, and all that it writes
 // besides the date after which a removed one goes for good.
 const syncColumns = "observed, state, problem, attempts, due_at, changed_at"
@@ -90,6 +92,28 @@ type grant struct{ rights, table string }
 
 // noteAudit lets a daemon add to the audit log, which it may not read.
 const noteAudit = "INSERT (at, actor, source, action, account_id, target, behalf, `before`, `after`)"
+
+// appGrants are those of the application: a right on the whole database could
+// not leave out the audit log, of which nobody changes what it says.
+func appGrants(ctx context.Context, server *sql.DB, database string) ([]grant, error) {
+	rows, err := server.QueryContext(ctx, "SELECT table_name FROM information_schema.tables WHERE table_schema = ? AND table_name <> 'goose_db_version'", database)
+	if err != nil {
+		return nil, fmt.Errorf("store: bootstrap: %w", err)
+	}
+	defer rows.Close()
+	var grants []grant
+	for rows.Next() {
+		g := grant{rights: "SELECT, INSERT, UPDATE, DELETE"}
+		if err := rows.Scan(&g.table); err != nil {
+			return nil, fmt.Errorf("store: bootstrap: %w", err)
+		}
+		if g.table == "audit_entries" {
+			g.rights = "SELECT, INSERT"
+		}
+		grants = append(grants, g)
+	}
+	return grants, rows.Err()
+}
 
 var agentGrants = []grant{
 	{"SELECT", "nodes"},
@@ -120,15 +144,15 @@ var agentGrants = []grant{
 }
 
 // ftpGrants are those of the FTP daemon. Whoever takes it over reads no password
-// but those of FTP logins and of protected folders (sites.behaviour), which are
-// hashes, and changes no wish.
+// but those of FTP logins, which are hashes, learns the way to no site's PHP, and
+// changes no wish.
 var ftpGrants = []grant{
 	{"SELECT, UPDATE (last_used_at)", "ftp_logins"},
 	{"SELECT, UPDATE (last_used_at)", "ftp_keys"},
 	{"SELECT (id, name, label, suspended, removing, expires, plan_id, kept_until)", "accounts"},
 	{"SELECT (id, disk_mb)", "plans"},
-	{"SELECT", "sites"},
-	{"SELECT", "site_names"},
+	{"SELECT (" + homeColumns + ", kept_until)", "sites"},
+	{"SELECT (site_id, name, position, dropped)", "site_names"},
 	{"SELECT (id, email, role, disabled)", "persons"},
 	{"SELECT", "memberships"},
 	{"SELECT", "settings"},

@@ -24,7 +24,7 @@ const maxTarget = 254
 // site. It changes nothing else.
 func (s *Store) NoteFiles(ctx context.Context, actor hosting.Actor, id hosting.SiteID, action string, act FileAct) error {
 	return s.write(ctx, actor, action, func(t *tx) error {
-		site, err := readSite(t.DB, id, "")
+		site, err := readHome(t.DB, id)
 		if err != nil {
 			return orNotFound(err, "site")
 		}

@@ -347,7 +347,7 @@ func (s *Store) ftpSession(ctx context.Context, found ftpSignIn, source string) 
 	session := FTPSession{Login: found.FTPLogin}
 	session.Login.PasswordHash = ""
 	var err error
-	session.Sites, err = list[hosting.Site](db, "SELECT s.*, a.suspended AS account_suspended"+fromSites+
+	session.Sites, err = list[hosting.Site](db, selectHome+
 		" WHERE s.account_id = ? AND s.removing = 0 AND (? = 0 OR s.id = ?) ORDER BY s.host", found.AccountID, found.SiteID, found.SiteID)
 	if err != nil {
 		return FTPSession{}, err

@@ -290,3 +290,29 @@ func TestNoValueReachesTheLog(t *testing.T) {
 		t.Errorf("%s", out.String())
 	}
 }
+
+func TestOutOfMemory(t *testing.T) {
+	inst := testenv.Install(t)
+	st, node := inst.Open(t), inst.OpenNode(t)
+	site := aSite(t, st, anAccount(t, st, "greedy"), "greedy.example")
+	other := aSite(t, st, anAccount(t, st, "calm"), "calm.example")
+	ok(t, node.RanOutOfMemory(t.Context(), site.ID))
+	if err := node.RanOutOfMemory(t.Context(), 99); hosting.KindOf(err) != hosting.NotFound {
+		t.Errorf("of no site: %v", err)
+	}
+	if at := must(st.OutOfMemory(t.Context(), everything, site, time.Hour))(t); time.Since(at) > time.Minute {
+		t.Errorf("at %v", at)
+	}
+	for _, of := range []struct {
+		scope  hosting.Scope
+		site   hosting.Site
+		within time.Duration
+	}{{hosting.Scope{}, site, time.Hour}, {everything.Only(other.AccountID), site, time.Hour}, {everything, other, time.Hour}, {everything, site, 0}} {
+		if at := must(st.OutOfMemory(t.Context(), of.scope, of.site, of.within))(t); !at.IsZero() {
+			t.Errorf("%+v: %v", of, at)
+		}
+	}
+	if names := must(st.SitesOutOfMemory(t.Context(), everything, time.Hour))(t); len(names) != 1 || names[0] != "greedy.example" {
+		t.Error(names)
+	}
+}

@@ -147,6 +147,10 @@ func TestBootstrap(t *testing.T) {
 		for _, statement := range []string{
 			"DROP TABLE sites", "ALTER TABLE sites ADD x INT", "CREATE TABLE x (i INT)", "SELECT * FROM mysql.global_priv",
 			"CREATE DATABASE x", "CREATE USER x", "SELECT 1 INTO OUTFILE '/tmp/x'",
+			"UPDATE audit_entries SET actor = 'x'", "DELETE FROM audit_entries", "TRUNCATE audit_entries", "REPLACE INTO audit_entries (id, actor) VALUES (1, 'x')",
+			"INSERT INTO audit_entries (id, actor) VALUES (1, 'x') ON DUPLICATE KEY UPDATE actor = 'x'", "LOCK TABLES audit_entries WRITE",
+			"UPDATE goose_db_version SET version_id = 0", "DELETE FROM goose_db_version", "GRANT SELECT ON sites TO 'root'@'localhost'", "SET GLOBAL read_only = 1",
+			"CREATE TRIGGER x BEFORE INSERT ON audit_entries FOR EACH ROW SET NEW.actor = 'x'", "SHOW GRANTS FOR 'root'@'localhost'", "FLUSH PRIVILEGES", "SELECT LOAD_FILE('/etc/passwd') FROM mysql.user",
 		} {
 			if err := db.Exec(statement).Error; err == nil {
 				t.Errorf("%s went through", statement)
@@ -161,7 +165,8 @@ func TestBootstrap(t *testing.T) {
 		for _, statement := range []string{
 			"SELECT password_hash FROM persons", "SELECT * FROM persons", "SELECT * FROM sessions", "SELECT * FROM invitations", "SELECT * FROM authenticators", "SELECT * FROM recovery_codes",
 			"SELECT * FROM mails", "SELECT * FROM audit_entries", "SELECT * FROM hosted_databases", "SELECT * FROM database_users", "SELECT * FROM database_passes",
-			"SELECT note FROM accounts", "SELECT * FROM requests", "SELECT * FROM transfers", "SELECT * FROM tasks", "SELECT * FROM mysql.global_priv",
+			"SELECT note FROM accounts", "SELECT * FROM requests",
+			"SELECT * FROM sites", "SELECT socket_token FROM sites", "SELECT behaviour FROM sites", "SELECT id FROM sites WHERE behaviour LIKE '%x%'", "SELECT id FROM sites ORDER BY socket_token", "SELECT * FROM site_names", "SELECT * FROM transfers", "SELECT * FROM tasks", "SELECT * FROM mysql.global_priv",
 			"UPDATE ftp_logins SET password_hash = ''", "UPDATE ftp_logins SET path = ''", "UPDATE ftp_logins SET site_id = 0", "UPDATE ftp_logins SET rights = 'read_write'",
 			"UPDATE ftp_logins SET disabled = 0", "INSERT INTO ftp_logins (login) VALUES ('x')", "DELETE FROM ftp_logins", "INSERT INTO ftp_keys (fingerprint) VALUES ('x')",
 			"UPDATE persons SET role = 'administrator'", "INSERT INTO memberships (person_id, account_id) VALUES (1, 1)", "UPDATE memberships SET role = 'owner'",
@@ -191,6 +196,9 @@ func TestBootstrap(t *testing.T) {
 			"UPDATE hosted_databases SET password_hash = ''", "UPDATE hosted_databases SET generation = 9", "UPDATE site_names SET dropped = 1",
 			"INSERT INTO turns VALUES ('x', 0)", "DELETE FROM sites", "DELETE FROM hosted_databases", "UPDATE nodes SET next_uid = 0",
 			"SELECT * FROM persons", "SELECT * FROM sessions", "SELECT * FROM invitations", "SELECT * FROM ftp_logins", "SELECT note FROM accounts",
+			"SELECT * FROM ftp_keys", "SELECT * FROM memberships", "SELECT * FROM authenticators", "SELECT * FROM recovery_codes", "SELECT sealed FROM mails", "SELECT * FROM throttles", "SELECT * FROM transfers",
+			"UPDATE accounts SET suspended = 1", "UPDATE plans SET disk_mb = -1", "UPDATE settings SET value = ''", "DELETE FROM tasks", "UPDATE tasks SET target = '/x'", "UPDATE database_users SET password_hash = ''",
+			"DELETE FROM audit_entries", "UPDATE audit_entries SET actor = 'x'", "DELETE FROM site_traffic", "UPDATE database_works SET database_id = 1", "UPDATE database_passes SET expires_at = NOW()",
 			"SELECT * FROM audit_entries", "INSERT INTO audit_entries (actor) VALUES ('x')", "DROP TABLE sites", "SELECT * FROM mysql.global_priv",
 		} {
 			if err := db.Exec(statement).Error; err == nil {

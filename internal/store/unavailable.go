@@ -21,11 +21,16 @@ const patience = 12 * time.Second
 // Error numbers of MariaDB (mysqld_error.h) that say that it cannot work now.
 const (
 	cannotWrite    = 3 // EE_WRITE: of a file, mostly for want of room
+	noMemory       = 5 // EE_OUTOFMEMORY
 	tooManyInAll   = 1040
 	shuttingDown   = 1053
 	diskFull       = 1021
 	storageEngine  = 1030
+	noBuffer       = 1037
+	noSortBuffer   = 1038
+	outOfResources = 1041
 	tableFull      = 1114
+	noThread       = 1135
 	tooManyOfUser  = 1203
 	readOnlyOption = 1290
 	readOnlyMode   = 1836
@@ -57,6 +62,8 @@ func asRefusal(err error) error {
 			if strings.Contains(e.Message, "28") { // ENOSPC
 				key = "store.full"
 			}
+		case noMemory, noBuffer, noSortBuffer, outOfResources, noThread:
+			key = "store.memory"
 		case tooManyInAll, tooManyOfUser, lockWaitTimeout:
 			key = "store.busy"
 		case shuttingDown, killed:

@@ -53,6 +53,11 @@ func (s *Store) write(ctx context.Context, actor hosting.Actor, action string, f
 		if len(t.entries) == 0 {
 			return fmt.Errorf("%w: %s", errNoAudit, action)
 		}
+		if actor.BehalfOf() != 0 && hosting.Outlasts(action) {
+			if err := t.tellAccess(); err != nil {
+				return err
+			}
+		}
 		return insert(db, "audit_entries", auditColumns, t.entries, func(e hosting.AuditEntry) []any {
 			return []any{e.At, e.Actor, e.Source, e.Action, e.AccountID, e.Target, e.Behalf, e.Before, e.After}
 		})

@@ -70,6 +70,7 @@ type activated struct {
 	inode uint32 // of the socket itself, by which the kernel tells its queue
 
 	run      *run // nil while it sleeps
+	starved  int  // how many processes of its group the kernel has ended for want of memory
 	failures int
 	notUntil time.Time // no start before: it is broken
 }
@@ -401,6 +402,7 @@ func (a *activator) wait(x *activated, r *run, out *programLog) {
 		x.run = nil
 		delete(a.awake, x)
 	}
+	a.noteStarved(x)
 	// Under the lock, so that nothing is just being started in it.
 	if y := a.byName[x.Name]; a.cfg.Groups != nil && (y == nil || y.run == nil) {
 		a.cfg.Groups.Drop(x.Name)
@@ -484,13 +486,30 @@ func (a *activator) putToSleep() {
 		case <-tick.C:
 		}
 		a.mu.Lock()
-		for _, x := range a.byName {
-			if x.run != nil && a.idle(x.run) {
+		for x := range a.awake {
+			a.noteStarved(x)
+			if a.idle(x.run) {
 				x.run.wanted = true
 				_ = x.run.cmd.Process.Kill()
 			}
 		}
 		a.mu.Unlock()
+	}
+}
+
+// noteStarved tells the agent when processes of a program's group have been
+// ended because the group had no more memory. The lock is held.
+func (a *activator) noteStarved(x *activated) {
+	if a.cfg.Groups == nil {
+		return
+	}
+	before := x.starved
+	if x.starved = a.cfg.Groups.Starved(x.Name); x.starved <= before {
+		return // a group that is made anew begins at none
+	}
+	a.cfg.Log.Warn("out of memory", slog.String("program", x.Name), slog.Int("ended", x.starved-before))
+	if err := sandbox.NoteStarved(a.cfg.Layout.Starved(), x.Name); err != nil {
+		a.cfg.Log.Warn("nobody is told of it", slog.String("program", x.Name), slog.Any("cause", err))
 	}
 }
 

@@ -256,16 +256,22 @@ func (w wanted) repair(have observed) []statement {
 			extra = true
 		}
 	}
+	// Who is signed in keeps the rights of then, and needs no password. So they are
+	// put out, and nobody is let in before that is done: what is interrupted is
+	// found locked, and done again.
+	expel := exists && !extra && (reduce || state.locked != w.locked || !slices.Contains(state.hashes, w.hashes[0]))
+	closed := w
+	closed.locked = w.locked || expel
 	if extra {
 		// Not every kind of right can be revoked by one statement; a new user
-		// has none. Who is signed in stays so.
+		// has none.
 		todo = append(todo, plain("DROP USER IF EXISTS %s", me))
 	}
 	switch {
 	case !exists || extra:
-		todo = append(todo, w.identified("CREATE USER IF NOT EXISTS "+me))
-	case !state.agrees(w):
-		todo = append(todo, w.identified("ALTER USER "+me))
+		todo = append(todo, plain("KILL USER %s", me), closed.identified("CREATE USER IF NOT EXISTS "+me))
+	case !state.agrees(closed):
+		todo = append(todo, closed.identified("ALTER USER "+me))
 	}
 	if reduce && !extra {
 		todo = append(todo, plain("REVOKE ALL PRIVILEGES ON %s.* FROM %s", identifier(pattern(w.name)), me))
@@ -273,11 +279,11 @@ func (w wanted) repair(have observed) []statement {
 	if !exists || !granted || extra {
 		todo = append(todo, plain("GRANT %s ON %s.* TO %s", list, identifier(pattern(w.name)), me))
 	}
-	if reduce {
-		todo = append(todo, plain("KILL USER %s", me)) // who is signed in would keep the rights of then
+	if expel || w.locked && have.connections > 0 {
+		todo = append(todo, plain("KILL USER %s", me))
 	}
-	if w.locked && (have.connections > 0 || exists && !state.locked) {
-		todo = append(todo, plain("KILL USER %s", me)) // those who are in would stay in
+	if expel && !w.locked {
+		todo = append(todo, w.identified("ALTER USER "+me))
 	}
 	return todo
 }
@@ -304,11 +310,15 @@ func (w wanted) strangers(have observed, but []wanted) []statement {
 			continue
 		}
 		if have.guests[name] > 1 {
-			todo = append(todo, plain("REVOKE ALL PRIVILEGES ON %s.* FROM %s", identifier(pattern(w.name)), account(name, localhost)))
-		} else {
-			todo = append(todo, plain("DROP USER IF EXISTS %s", account(name, localhost)))
+			todo = append(todo,
+				plain("REVOKE ALL PRIVILEGES ON %s.* FROM %s", identifier(pattern(w.name)), account(name, localhost)),
+				plain("KILL USER %s", account(name, localhost)))
+			continue
 		}
-		todo = append(todo, plain("KILL USER %s", account(name, localhost)))
+		todo = append(todo, // in this order: as long as the user is there, it is found again
+			plain("ALTER USER IF EXISTS %s ACCOUNT LOCK", account(name, localhost)),
+			plain("KILL USER %s", account(name, localhost)),
+			plain("DROP USER IF EXISTS %s", account(name, localhost)))
 	}
 	return todo
 }

@@ -103,6 +103,7 @@ func master(l config.Layout, web netip.Addr, site hosting.Site) sandbox.Spec {
 		Home:             l.Home(string(site.HomeToken)),
 		MariaDBSocketDir: filepath.Dir(l.MariaDBSocket()),
 		Frozen:           site.Frozen,
+		Limits:           sandbox.Limits{Memory: hosting.SiteMemory},
 		Names:            names(site),
 		Address:          web,
 		Binds:            []sandbox.Bind{{From: directory(l, site.ID), To: settingsDir, ReadOnly: true}},

@@ -119,7 +119,13 @@ func (r Runner) script(ctx context.Context, site hosting.Site, file string) (Res
 		if spec.Groups, err = groups.Of(phpfpm.Name(site.ID), spec.Limits); err != nil {
 			return Result{}, fmt.Errorf("tasks: %w", err)
 		}
-		defer groups.Drop(phpfpm.Name(site.ID)) // stays while the site's PHP is in it
+		before := groups.Starved(phpfpm.Name(site.ID))
+		defer func() {
+			if groups.Starved(phpfpm.Name(site.ID)) > before {
+				_ = sandbox.NoteStarved(r.Layout.Starved(), phpfpm.Name(site.ID)) // the run itself tells that it failed
+			}
+			groups.Drop(phpfpm.Name(site.ID)) // stays while the site's PHP is in it
+		}()
 	}
 	// The program's death signal is the end of the thread that started it: with
 	// us it dies, however we end.
