@@ -159,7 +159,7 @@ func TestBootstrap(t *testing.T) {
 		ok(t, db.Exec("UPDATE ftp_logins SET last_used_at = NOW()").Error)
 		ok(t, db.Exec("INSERT INTO disk_usage (site_id, node_id, account_id, files, bin, entries, drift, due_at) VALUES (?, 1, ?, 0, 0, 0, 0, NOW())", site.ID, site.AccountID).Error)
 		for _, statement := range []string{
-			"SELECT password_hash FROM persons", "SELECT * FROM persons", "SELECT * FROM sessions", "SELECT * FROM invitations", "SELECT * FROM authenticators", "SELECT * FROM recovery_codes",
+			"SELECT password_hash FROM persons", "SELECT * FROM persons", "SELECT * FROM sessions", "SELECT * FROM invitations", "SELECT * FROM authenticators", "SELECT * FROM recovery_codes", "SELECT * FROM passkeys",
 			"SELECT * FROM mails", "SELECT * FROM audit_entries", "SELECT * FROM hosted_databases", "SELECT * FROM database_users", "SELECT * FROM database_passes",
 			"SELECT note FROM accounts", "SELECT * FROM requests", "SELECT * FROM transfers", "SELECT * FROM tasks", "SELECT * FROM mysql.global_priv",
 			"UPDATE ftp_logins SET password_hash = ''", "UPDATE ftp_logins SET path = ''", "UPDATE ftp_logins SET site_id = 0", "UPDATE ftp_logins SET rights = 'read_write'",
@@ -190,7 +190,7 @@ func TestBootstrap(t *testing.T) {
 		for _, statement := range []string{
 			"UPDATE hosted_databases SET password_hash = ''", "UPDATE hosted_databases SET generation = 9", "UPDATE site_names SET dropped = 1",
 			"INSERT INTO turns VALUES ('x', 0)", "DELETE FROM sites", "DELETE FROM hosted_databases", "UPDATE nodes SET next_uid = 0",
-			"SELECT * FROM persons", "SELECT * FROM sessions", "SELECT * FROM invitations", "SELECT * FROM ftp_logins", "SELECT note FROM accounts",
+			"SELECT * FROM persons", "SELECT * FROM sessions", "SELECT * FROM invitations", "SELECT * FROM passkeys", "SELECT * FROM ftp_logins", "SELECT note FROM accounts",
 			"SELECT * FROM audit_entries", "INSERT INTO audit_entries (actor) VALUES ('x')", "DROP TABLE sites", "SELECT * FROM mysql.global_priv",
 		} {
 			if err := db.Exec(statement).Error; err == nil {
