@@ -413,17 +413,19 @@ func (s *Store) SignInByPasskey(ctx context.Context, rp RelyingParty, c Ceremony
 	if err != nil {
 		return Session{}, "", err
 	}
-	if person.ID == 0 {
-		if err := s.failed(ctx, attempt, ""); err != nil {
+	// What was asked after a password did not make sure who holds the key.
+	if person.ID == 0 || len(c.session.UserID) > 0 {
+		if err := s.failed(ctx, attempt, string(person.Email)); err != nil {
 			return Session{}, "", err
 		}
-		return Session{}, "", notAccepted(ctx, person, source, errUnknownKey)
+		return Session{}, "", notAccepted(ctx, person, source, errNotAlone)
 	}
 	return s.signInWith(ctx, rp, c, answer, person, attempt, source)
 }
 
-// errUnknownKey says that nobody who may sign in has such a key.
-var errUnknownKey = errors.New("store: a passkey of nobody")
+// errNotAlone says that nobody who may sign in has such a key, or that it was
+// asked for beside a password.
+var errNotAlone = errors.New("store: a passkey of nobody, or not good alone")
 
 // notAccepted refuses a passkey; the log learns why.
 func notAccepted(ctx context.Context, person hosting.Person, source string, err error) error {

@@ -208,6 +208,7 @@ func TestPasskeys(t *testing.T) {
 	})
 	t.Run("wrong answers count as wrong passwords do", func(t *testing.T) {
 		liar := &testenv.Authenticator{Origin: "https://evil.test"}
+		aPerson(t, st, "grace@example.org", hosting.NoRole)
 		sess, _ := signIn(t, st, "grace@example.org")
 		honest := &testenv.Authenticator{Origin: party.Origin}
 		must(addPasskey(t, st, sess, honest, "Téléphone"))(t)
