@@ -29,11 +29,10 @@ type PasskeyForm struct {
 
 // PasskeyMakeParams is the moment when an authenticator makes a key.
 //
-//	templ PasskeyMakePage(page Page, p PasskeyMakeParams) // GET, POST /profile/security/passkeys/make
+//	templ PasskeyMakePage(page Page, p PasskeyMakeParams) // GET /profile/security/passkeys/make
 type PasskeyMakeParams struct {
 	Name    string
 	Options string // as WebAuthn has them, in JSON
-	Errors  Errors // ""
 }
 
 // PasskeyParams is one passkey of the person.
