@@ -79,7 +79,7 @@ func TestPasskeys(t *testing.T) {
 			t.Fatal(p.path, codes.Length())
 		}
 		p = b.get("/profile/security")
-		if p.doc.Find("main script").Length() != 0 || !strings.Contains(p.text("main tbody th"), name) {
+		if p.doc.Find("main script").Length() != 0 || !strings.Contains(p.text("main tbody th a"), name) {
 			t.Error(p.text("main table"))
 		}
 	})

@@ -373,7 +373,7 @@ func SecurityPage(page Page, p SecurityParams) templ.Component {
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = ui.Card("activer", i18n.T(ctx, "factor.begin_title")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var15), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Card("activer", i18n.T(ctx, "factor.title")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var15), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
