@@ -13,9 +13,9 @@ import (
 
 // Where a ceremony waits for its answer: the page that asks for it.
 const (
-	makePasskey   = "/profile/security/passkeys/make"
-	stepPasskey   = "/signin/code/passkey"
-	signInPasskey = "/signin/passkey"
+	askMake   = "/profile/security/passkeys/make"
+	askStep   = "/signin/code/passkey"
+	askSignIn = "/signin/passkey"
 )
 
 // partyOf is the panel as authenticators know it: browsers have passkeys only
@@ -93,13 +93,13 @@ func (s *server) beginPasskey(r *Request) error {
 	if err != nil {
 		return err
 	}
-	s.ceremonies.put(r.sessionKey(), makePasskey, c, r.now)
-	return r.Redirect(makePasskey)
+	s.ceremonies.put(r.sessionKey(), askMake, c, r.now)
+	return r.Redirect(askMake)
 }
 
 // makePasskeyPage is GET /profile/security/passkeys/make.
 func (s *server) makePasskeyPage(r *Request) error {
-	c, found := s.ceremonies.look(r.sessionKey(), makePasskey, r.now)
+	c, found := s.ceremonies.look(r.sessionKey(), askMake, r.now)
 	if !found {
 		return r.Redirect("/profile/security")
 	}
@@ -114,7 +114,7 @@ func (s *server) addPasskey(r *Request) error {
 		return err
 	}
 	var codes []string
-	c, found := s.ceremonies.take(r.sessionKey(), makePasskey, r.now)
+	c, found := s.ceremonies.take(r.sessionKey(), askMake, r.now)
 	if found {
 		codes, err = s.store.AddPasskey(r.Context(), r.Actor, party, c, []byte(r.form.Get("credential")), r.Session)
 	} else {
@@ -230,14 +230,14 @@ func (s *server) signInOptions(r *Request) error {
 	if err != nil {
 		return err
 	}
-	s.ceremonies.put(r.guestKey(), signInPasskey, c, r.now)
+	s.ceremonies.put(r.guestKey(), askSignIn, c, r.now)
 	return r.echo.JSONBlob(http.StatusOK, c.Options)
 }
 
 // signInByPasskey is POST /signin/passkey.
 func (s *server) signInByPasskey(r *Request) error {
 	form, _ := r.signInForm()
-	sess, token, err := s.answerCeremony(r, signInPasskey, func(party store.RelyingParty, c store.Ceremony, answer []byte) (store.Session, string, error) {
+	sess, token, err := s.answerCeremony(r, askSignIn, func(party store.RelyingParty, c store.Ceremony, answer []byte) (store.Session, string, error) {
 		return s.store.SignInByPasskey(r.Context(), party, c, answer, r.echo.RealIP())
 	})
 	if err != nil {
@@ -254,7 +254,7 @@ func (s *server) signInStep(r *Request) error {
 	if !ok {
 		return r.Redirect("/signin")
 	}
-	sess, token, err := s.answerCeremony(r, stepPasskey, func(party store.RelyingParty, c store.Ceremony, answer []byte) (store.Session, string, error) {
+	sess, token, err := s.answerCeremony(r, askStep, func(party store.RelyingParty, c store.Ceremony, answer []byte) (store.Session, string, error) {
 		return s.store.FinishStep(r.Context(), party, half.step(), c, answer, r.echo.RealIP())
 	})
 	return s.afterStep(r, half, form, sess, token, err)
@@ -285,9 +285,12 @@ func (s *server) askPasskey(r *Request, half halfway) (string, error) {
 		return "", err
 	}
 	c, asked, err := s.store.AskStep(r.Context(), party, half.step())
+	if hosting.KindOf(orInternal(err)) == hosting.Unauthenticated { // the password changed meanwhile: the answer will tell
+		return "", nil
+	}
 	if err != nil || !asked {
 		return "", err
 	}
-	s.ceremonies.put(r.guestKey(), stepPasskey, c, r.now)
+	s.ceremonies.put(r.guestKey(), askStep, c, r.now)
 	return string(c.Options), nil
 }

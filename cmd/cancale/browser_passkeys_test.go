@@ -43,7 +43,7 @@ func TestPasskeysInTheBrowser(t *testing.T) {
 	yann.fill("password", "un-bol-de-cidre-brut")
 	yann.send("/profile/security/passkeys/new")
 	yann.choose("form[data-passkey] button")
-	yann.sees("Cet appareil garde déjà")
+	yann.sees("garde déjà une clé d’accès de votre compte")
 
 	// Alone, unless the telephone does not know who holds it.
 	yann.signOut(in)
