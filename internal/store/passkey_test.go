@@ -249,3 +249,39 @@ func TestWhoLeavesTheLastAssociationKeepsNoPasskey(t *testing.T) {
 		t.Error("kept by who left all")
 	}
 }
+
+func TestAnAccountThatGoesTakesThePasskeysOfItsOwn(t *testing.T) {
+	st := testenv.Store(t)
+	going, staying := anAccount(t, st, "part"), anAccount(t, st, "reste")
+	with := func(email string, role hosting.PlatformRole, accounts ...hosting.AccountID) store.Session {
+		t.Helper()
+		var memberships []store.MembershipSpec
+		for _, id := range accounts {
+			memberships = append(memberships, store.MembershipSpec{Account: id, Role: hosting.Owner})
+		}
+		aPerson(t, st, email, role, memberships...)
+		_, _, sess := withPasskey(t, st, email, "Téléphone")
+		return sess
+	}
+	own, both := with("own@example.org", hosting.NoRole, going.ID), with("both@example.org", hosting.NoRole, going.ID, staying.ID)
+	team, other := with("team@example.org", hosting.Administrator, going.ID), with("other@example.org", hosting.NoRole, staying.ID)
+	ok(t, st.RemoveAccount(t.Context(), root, going.ID))
+	ok(t, st.PurgeAccount(t.Context(), root, going.ID))
+	must(st.Sweep(t.Context()))(t)
+	if _, err := st.Account(t.Context(), everything, going.ID); hosting.KindOf(err) != hosting.NotFound {
+		t.Fatalf("the account is there: %v", err)
+	}
+	for _, c := range []struct {
+		sess store.Session
+		want int
+	}{{own, 0}, {both, 1}, {team, 1}, {other, 1}} {
+		if f := must(st.Factor(t.Context(), c.sess.Person.ID))(t); f.Passkeys != c.want {
+			t.Errorf("%s has %d, want %d", c.sess.Person.Email, f.Passkeys, c.want)
+		}
+	}
+	left := 0
+	ok(t, st.DB().Raw("SELECT COUNT(*) FROM recovery_codes WHERE person_id = ?", own.Person.ID).Row().Scan(&left))
+	if left != 0 {
+		t.Errorf("%d recovery codes of nothing", left)
+	}
+}
