@@ -328,6 +328,23 @@ CREATE TABLE `notices` (
   CONSTRAINT `notices_account` FOREIGN KEY (`account_id`) REFERENCES `accounts` (`id`) ON DELETE CASCADE
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
 
+CREATE TABLE `passkeys` (
+  `id` bigint(20) unsigned NOT NULL AUTO_INCREMENT,
+  `person_id` bigint(20) unsigned NOT NULL,
+  `credential_id` varbinary(1023) NOT NULL,
+  `public_key` varbinary(2048) NOT NULL,
+  `sign_count` int(10) unsigned NOT NULL,
+  `flags` tinyint(3) unsigned NOT NULL,
+  `transports` varchar(120) NOT NULL,
+  `name` varchar(120) NOT NULL,
+  `created_at` datetime(6) NOT NULL,
+  `last_used_at` datetime(6) DEFAULT NULL,
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `passkeys_credential` (`credential_id`),
+  KEY `passkeys_person` (`person_id`),
+  CONSTRAINT `passkeys_person` FOREIGN KEY (`person_id`) REFERENCES `persons` (`id`) ON DELETE CASCADE
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
+
 CREATE TABLE `persons` (
   `id` bigint(20) unsigned NOT NULL AUTO_INCREMENT,
   `email` varchar(254) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,

@@ -72,7 +72,7 @@ func (r *Request) askToSignIn() error {
 	page := r.formPage()
 	form := views.SignInForm{Ended: true, Next: page}
 	form.Parked = r.srv.keys.park(parked{Person: r.ticket.Person, Account: r.ticket.Account, Page: page, Values: kept(r.form), At: r.now})
-	return r.render(http.StatusUnauthorized, views.SignInPage(r.guestShell(), form))
+	return r.showSignIn(http.StatusUnauthorized, form)
 }
 
 // currentPage is the page that htmx asks from.
@@ -90,19 +90,17 @@ func (s *server) signInPage(r *Request) error {
 	if r.Actor.SignedIn() {
 		return r.redirect(orHome(next))
 	}
-	return r.Render(views.SignInPage(r.guestShell(), views.SignInForm{Next: next, Ended: next != "" && r.cookie(sessionCookie) != ""}))
+	return r.showSignIn(http.StatusOK, views.SignInForm{Next: next, Ended: next != "" && r.cookie(sessionCookie) != ""})
+}
+
+func (r *Request) showSignIn(status int, form views.SignInForm) error {
+	form.Passkeys = r.passkeyPlace().Here
+	return r.render(status, views.SignInPage(r.guestShell(), form))
 }
 
 // signIn is POST /signin.
 func (s *server) signIn(r *Request) error {
-	var form views.SignInForm
-	r.into(&form)
-	password := form.Password
-	form.Password, form.Next = "", localPath(form.Next)
-	_, form.Ended = s.keys.unpark(form.Parked, r.now)
-	if !form.Ended {
-		form.Parked = ""
-	}
+	form, password := r.signInForm()
 	sess, token, err := s.store.SignIn(r.Context(), strings.TrimSpace(form.Email), password, r.echo.RealIP())
 	if step, is := errors.AsType[*store.SecondStep](err); is {
 		return r.askForCode(step, form)
@@ -111,6 +109,20 @@ func (s *server) signIn(r *Request) error {
 		return r.refuseSignIn(form, err)
 	}
 	return r.arrive(sess, token, form)
+}
+
+// signInForm is what the sign-in page sent: what is to be shown again, and the
+// password apart.
+func (r *Request) signInForm() (views.SignInForm, string) {
+	var form views.SignInForm
+	r.into(&form)
+	password := form.Password
+	form.Password, form.Next = "", localPath(form.Next)
+	_, form.Ended = r.srv.keys.unpark(form.Parked, r.now)
+	if !form.Ended {
+		form.Parked = ""
+	}
+	return form, password
 }
 
 // arrive lets somebody in who has just signed in, and leads to what they were
@@ -141,7 +153,7 @@ func (r *Request) refuseSignIn(form views.SignInForm, err error) error {
 		return err
 	}
 	form.Errors = hosting.FieldErrors(err)
-	return r.render(status, views.SignInPage(r.guestShell(), form))
+	return r.showSignIn(status, form)
 }
 
 // enter gives the browser a new session. One that it had ends: a session never

@@ -31,35 +31,65 @@ type halfway struct {
 // halfwayLife is how long the code may take.
 const halfwayLife = 10 * time.Minute
 
+// step is what the store knows of it.
+func (h halfway) step() store.SecondStep { return store.SecondStep{Person: h.Person, Proof: h.Proof} }
+
 // askForCode shows the second step of a sign-in.
 func (r *Request) askForCode(step *store.SecondStep, form views.SignInForm) error {
-	data, err := json.Marshal(halfway{Person: step.Person, Proof: step.Proof, Guest: r.guest(), Next: form.Next, Parked: form.Parked, At: r.now})
+	half := halfway{Person: step.Person, Proof: step.Proof, Guest: r.guest(), Next: form.Next, Parked: form.Parked, At: r.now}
+	data, err := json.Marshal(half)
 	if err != nil {
 		return err
 	}
-	return r.Render(views.CodePage(r.guestShell(), views.CodeForm{State: r.srv.keys.seal(data)}))
+	return r.srv.drawCode(r, http.StatusOK, half, views.CodeForm{State: r.srv.keys.seal(data)})
+}
+
+// drawCode asks for a code, or for a passkey.
+func (s *server) drawCode(r *Request, status int, half halfway, form views.CodeForm) error {
+	factor, err := s.store.Factor(r.Context(), half.Person)
+	if err != nil {
+		return err
+	}
+	if form.Options, err = s.askPasskey(r, half); err != nil {
+		return err
+	}
+	form.Code, form.Credential, form.Only = "", "", !factor.Codes
+	return r.render(status, views.CodePage(r.guestShell(), form))
 }
 
 // signInCodePage is GET /signin/code: without a password before, there is
 // nothing to ask.
 func (s *server) signInCodePage(r *Request) error { return r.Redirect("/signin") }
 
+// halfway opens what the page of the second step carried, if it is this
+// browser's and not too old.
+func (r *Request) halfway(state string) (half halfway, ok bool) {
+	data, ours := r.srv.keys.unseal(state)
+	ok = ours && json.Unmarshal(data, &half) == nil && half.Guest == r.cookie(guestCookie) && r.now.Sub(half.At) <= halfwayLife
+	return half, ok
+}
+
 // signInCode is POST /signin/code.
 func (s *server) signInCode(r *Request) error {
 	var form views.CodeForm
 	r.into(&form)
-	var half halfway
-	data, ours := s.keys.unseal(form.State)
-	if !ours || json.Unmarshal(data, &half) != nil || half.Guest != r.cookie(guestCookie) || r.now.Sub(half.At) > halfwayLife {
+	half, ok := r.halfway(form.State)
+	if !ok {
 		return r.Redirect("/signin")
 	}
-	sess, token, err := s.store.FinishSignIn(r.Context(), store.SecondStep{Person: half.Person, Proof: half.Proof}, form.Code, r.echo.RealIP())
+	sess, token, err := s.store.FinishSignIn(r.Context(), half.step(), form.Code, r.echo.RealIP())
+	return s.afterStep(r, half, form, sess, token, err)
+}
+
+// afterStep lets somebody in whose second step is done, or shows it again.
+func (s *server) afterStep(r *Request, half halfway, form views.CodeForm, sess store.Session, token string, err error) error {
 	if messages, ok := refused(err); ok {
 		status := http.StatusUnprocessableEntity
 		if hosting.KindOf(err) == hosting.OverLimit {
 			status = http.StatusTooManyRequests
 		}
-		return r.render(status, views.CodePage(r.guestShell(), views.CodeForm{State: form.State, Errors: messages}))
+		form.Errors = messages
+		return s.drawCode(r, status, half, form)
 	}
 	if hosting.KindOf(orInternal(err)) == hosting.Unauthenticated { // the password changed meanwhile
 		return r.Redirect("/signin")
@@ -86,7 +116,14 @@ func (s *server) drawSecurity(r *Request, form views.SecurityForm) error {
 	if err != nil {
 		return err
 	}
-	params := views.SecurityParams{Team: r.Query("team") != "", On: factor.On, Since: factor.Since, Recovery: factor.Recovery, Form: form}
+	keys, err := s.store.Passkeys(r.Context(), r.Actor.Person)
+	if err != nil {
+		return err
+	}
+	params := views.SecurityParams{
+		Team: r.Query("team") != "", On: factor.On, Codes: factor.Codes, Since: factor.Since, Recovery: factor.Recovery,
+		Passkeys: keys, Place: r.passkeyPlace(), Form: form,
+	}
 	answer := r.Render
 	if len(form.Errors) > 0 {
 		answer = r.Invalid
@@ -191,7 +228,7 @@ func (s *server) showRecovery(r *Request) error {
 		return r.Redirect("/profile/security")
 	}
 	return r.page(func(p views.Page) error {
-		return r.Render(views.RecoveryPage(p, views.RecoveryParams{Codes: strings.Split(shown.Text, "\n"), Fresh: shown.Created}))
+		return r.Render(views.RecoveryPage(p, views.RecoveryParams{Codes: strings.Split(shown.Text, "\n"), Fresh: shown.Created, Key: shown.For != ""}))
 	})
 }
 

@@ -66,15 +66,17 @@ type server struct {
 	keys      keys
 	public    *url.URL
 	https     bool
+	party     store.RelyingParty // as authenticators know it; zero when browsers have no passkeys here
 	conf      Config
 
-	needs    map[string]hosting.Permission // by "METHOD path": what route declared
-	longs    map[string]long               // those beyond the usual bounds
-	attempts attempts
-	secrets  shelf[secret]
-	handed   shelf[views.HandedOverParams]
-	resumed  shelf[url.Values]
-	visits   crowd
+	needs      map[string]hosting.Permission // by "METHOD path": what route declared
+	longs      map[string]long               // those beyond the usual bounds
+	attempts   attempts
+	secrets    shelf[secret]
+	ceremonies shelf[store.Ceremony]
+	handed     shelf[views.HandedOverParams]
+	resumed    shelf[url.Values]
+	visits     crowd
 
 	mailRoots *x509.CertPool // whom a mail server's certificate is believed from; nil is the machine's
 }
@@ -168,6 +170,7 @@ func newServer(conf Config) (*server, error) {
 		keys:      keys,
 		public:    public,
 		https:     public.Scheme == "https",
+		party:     partyOf(public),
 		conf:      conf,
 		needs:     map[string]hosting.Permission{},
 		longs:     map[string]long{},

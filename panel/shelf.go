@@ -34,14 +34,29 @@ func (s *shelf[T]) put(session, path string, value T, now time.Time) {
 	if s.items == nil {
 		s.items = map[place]item[T]{}
 	}
+	oldest, first := place{}, now.Add(shelfLife)
 	for p, it := range s.items {
 		if now.After(it.until) {
 			delete(s.items, p)
+		} else if it.until.Before(first) {
+			oldest, first = p, it.until
 		}
 	}
-	if len(s.items) < shelfRoom {
-		s.items[place{session, path}] = item[T]{value, now.Add(shelfLife)}
+	if len(s.items) >= shelfRoom {
+		delete(s.items, oldest) // whoever fills the shelf pushes off what waits longest
 	}
+	s.items[place{session, path}] = item[T]{value, now.Add(shelfLife)}
+}
+
+// look is take without taking.
+func (s *shelf[T]) look(session, path string, now time.Time) (value T, found bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	it, found := s.items[place{session, path}]
+	if !found || now.After(it.until) {
+		return value, false
+	}
+	return it.value, true
 }
 
 func (s *shelf[T]) take(session, path string, now time.Time) (value T, found bool) {

@@ -42,6 +42,10 @@ func mailSamples(member, admin Page) []sample {
 	fresh.Beside = MailTest(session, fresh)
 	settings.Tested, settings.Answer = hosting.Msg("mail.server_auth"), "535 5.7.8 authentication failed"
 	settings.Beside = MailTest(session, settings)
+	keys := []hosting.Passkey{
+		{ID: 2, Name: "Téléphone de Maëlle", CreatedAt: now.AddDate(0, -1, 0), LastUsedAt: at(-3 * time.Hour)},
+		{ID: 1, Name: "<b>Clé USB</b> du bureau, dans le tiroir de gauche", CreatedAt: now.AddDate(0, -7, 0)},
+	}
 	return []sample{
 		{name: "admin-mails", page: AdminMailsPage(admin, AdminMailsParams{List: sampleList("/admin/mails", "state=waiting", 3, 1), Rows: []hosting.Mail{letter, sent, failed}})},
 		{name: "admin-mails-none", page: AdminMailsPage(admin, AdminMailsParams{List: sampleList("/admin/mails", "", 0, 1), NoServer: true, CanSettings: true})},
@@ -58,9 +62,20 @@ func mailSamples(member, admin Page) []sample {
 		{name: "request", page: RequestPage(member, RequestParams{RequestRow: requests[0], Messages: said, Path: "/requests/1", CanWrite: true})},
 		{name: "admin-request", page: RequestPage(admin, RequestParams{RequestRow: requests[1], Messages: said, Path: "/admin/requests/1", Admin: true, CanWrite: true, CanPlan: true, Form: AnswerForm{Errors: sampleErrors("body", "body.empty")}})},
 		{name: "signin-code", page: CodePage(Public{CSRF: session, Path: "/signin"}, CodeForm{State: "c2VhbGVk"})},
+		{name: "signin-code-passkey", page: CodePage(Public{CSRF: session, Path: "/signin"}, CodeForm{State: "c2VhbGVk", Options: "{}"})},
+		{name: "signin-code-passkey-only", page: CodePage(Public{CSRF: session, Path: "/signin"}, CodeForm{State: "c2VhbGVk", Options: "{}", Only: true, Errors: sampleErrors("", "passkey.wrong", "code", "factor.wrong")})},
 		{name: "signin-code-refused", page: CodePage(Public{CSRF: session, Path: "/signin"}, CodeForm{State: "c2VhbGVk", Errors: sampleErrors("code", "factor.wrong")})},
 		{name: "security", page: SecurityPage(admin, SecurityParams{Team: true, Form: SecurityForm{What: "begin", Errors: sampleErrors("password", "password.wrong")}})},
-		{name: "security-on", page: SecurityPage(admin, SecurityParams{On: true, Since: now, Recovery: 9, Form: SecurityForm{What: "off", Errors: sampleErrors("code", "factor.wrong")}})},
+		{name: "security-on", page: SecurityPage(admin, SecurityParams{On: true, Codes: true, Since: now, Recovery: 9, Form: SecurityForm{What: "off", Errors: sampleErrors("code", "factor.wrong")}})},
+		{name: "security-passkeys", page: SecurityPage(member, SecurityParams{On: true, Recovery: 10, Passkeys: keys, Place: PasskeyPlace{Here: true}})},
+		{name: "security-passkeys-none", page: SecurityPage(member, SecurityParams{Place: PasskeyPlace{Here: true}})},
+		{name: "security-passkeys-elsewhere", page: SecurityPage(member, SecurityParams{On: true, Codes: true, Since: now, Recovery: 1, Passkeys: keys[:1], Place: PasskeyPlace{Address: "https://panneau.cancale.example"}})},
+		{name: "passkey-new", page: PasskeyNewPage(member, PasskeyPlace{Here: true}, PasskeyForm{Name: "Téléphone", Errors: sampleErrors("", "passkey.over", "name", "passkey.name_missing", "password", "password.wrong")})},
+		{name: "passkey-new-nowhere", page: PasskeyNewPage(member, PasskeyPlace{}, PasskeyForm{})},
+		{name: "passkey-make", page: PasskeyMakePage(member, PasskeyMakeParams{Name: "Téléphone de Maëlle", Options: "{}"})},
+		{name: "passkey", page: PasskeyPage(member, PasskeyParams{Key: keys[1], Last: true, Form: PasskeyForm{Name: keys[1].Name}})},
+		{name: "passkey-refused", page: PasskeyPage(member, PasskeyParams{Key: keys[0], Form: PasskeyForm{Errors: sampleErrors("name", "passkey.name_missing", "password", "password.wrong")}})},
+		{name: "security-codes-passkey", page: RecoveryPage(member, RecoveryParams{Codes: []string{"varec-9tulo", "quaik-2mfab"}, Fresh: true, Key: true})},
 		{name: "security-confirm", page: SecurityConfirmPage(admin, "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", SecurityForm{What: "confirm"})},
 		{name: "security-codes", page: RecoveryPage(admin, RecoveryParams{Codes: []string{"varec-9tulo", "quaik-2mfab"}, Fresh: true})},
 		{name: "admin-settings-mail", page: SettingsPage(admin, fresh)},

@@ -25,6 +25,7 @@ type SignInForm struct {
 	Next     string `form:"next"`
 	Parked   string `form:"parked"`
 	Ended    bool   `form:"-"` // the session ended in the middle of something
+	Passkeys bool   `form:"-"` // browsers have them at this address
 	Errors   Errors `form:"-"` // "", email, password
 }
 

@@ -214,8 +214,8 @@ func samples() []sample {
 	calm.Month, calm.LastMonth = StatsParams{Days: calm.Traffic[8:]}.total(), StatsParams{Days: monthOfVisits(0.7)}.total()
 
 	return slices.Concat(fileSamples(member, live, sites, room.Space, errs, list), journalSamples(member), sessionSamples(member, admin), banSamples(admin), mailSamples(member, admin), visitSamples(member, admin, live, PlatformParams{Machine: "chausey"}), []sample{
-		{name: "signin", page: SignInPage(guest, SignInForm{})},
-		{name: "signin-refused", page: SignInPage(guest, SignInForm{Email: "maelle@souffle", Next: "/sites", Parked: "c2VhbGVk", Ended: true, Errors: errs("", "signin.wrong", "email", "email.invalid")})},
+		{name: "signin", page: SignInPage(guest, SignInForm{Passkeys: true})},
+		{name: "signin-refused", page: SignInPage(guest, SignInForm{Email: "maelle@souffle", Next: "/sites", Parked: "c2VhbGVk", Ended: true, Passkeys: true, Errors: errs("", "signin.wrong", "email", "email.invalid")})},
 		{name: "signin-ended", page: SignInPage(guest, SignInForm{Ended: true, Next: "/"})},
 		{name: "invitation-first", page: InvitationPage(guest, InvitationForm{Token: "abc", First: true, Errors: errs("email", "email.invalid", "password", "password.too_short")})},
 		{name: "invitation", page: InvitationPage(guest, InvitationForm{Token: "abc", Account: "Souffle en Baie", Known: yann.Email})},

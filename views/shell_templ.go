@@ -1364,7 +1364,7 @@ func pageHead(crumbs []ui.Crumb, text, lede string) templ.Component {
 }
 
 // solo is a page outside the panel: signing in, errors.
-func solo(pub Public, text string) templ.Component {
+func solo(pub Public, text string, scripts ...string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -1488,7 +1488,7 @@ func solo(pub Public, text string) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = ui.Document(ui.Head{Title: text, Theme: pub.Theme, Plain: true}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var54), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Document(ui.Head{Title: text, Theme: pub.Theme, Plain: true, Scripts: scripts}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var54), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -43,7 +44,7 @@ func personCommand() *cobra.Command {
 		create, add, list,
 		&cobra.Command{Use: "show EMAIL", Short: "Show a person", Args: cobra.ExactArgs(1), RunE: run(showPerson)},
 		&cobra.Command{Use: "invite EMAIL", Short: "Make a new link to choose a password", Args: cobra.ExactArgs(1), RunE: run(invitePerson)},
-		&cobra.Command{Use: "totp-reset EMAIL", Short: "Take the two-step verification of a person away, who has lost it", Args: cobra.ExactArgs(1), RunE: run(resetFactor)},
+		&cobra.Command{Use: "totp-reset EMAIL", Short: "Take the two-step verification and the passkeys of a person away, who has lost them", Args: cobra.ExactArgs(1), RunE: run(resetFactor)},
 		&cobra.Command{Use: "disable EMAIL", Short: "Let a person sign in no more", Args: cobra.ExactArgs(1), RunE: run(disablePerson)},
 		&cobra.Command{Use: "enable EMAIL", Short: "Let a person sign in again", Args: cobra.ExactArgs(1), RunE: run(enablePerson)},
 	)
@@ -57,8 +58,16 @@ type personView struct {
 	Accounts      []membershipView `json:"accounts"`
 	Invited       bool             `json:"invited"` // has no password yet
 	Disabled      bool             `json:"disabled"`
+	TwoStep       *twoStepView     `json:"two_step,omitempty"` // nil is none, or not asked for
 	InvitationURL string           `json:"invitation_url,omitempty"`
 	Expires       *time.Time       `json:"invitation_expires,omitempty"`
+}
+
+// twoStepView is what protects a person besides the password.
+type twoStepView struct {
+	Codes         bool `json:"codes"` // of an authenticator
+	Passkeys      int  `json:"passkeys"`
+	RecoveryCodes int  `json:"recovery_codes"` // left
 }
 
 type membershipView struct {
@@ -332,6 +341,13 @@ func (v *verb) answerPerson(ctx context.Context, email hosting.Email, invitation
 		return err
 	}
 	p := viewPerson(row).invite(v, invitation)
+	factor, err := v.store.Factor(ctx, row.ID)
+	if err != nil {
+		return err
+	}
+	if factor.On {
+		p.TwoStep = &twoStepView{Codes: factor.Codes, Passkeys: factor.Passkeys, RecoveryCodes: factor.Recovery}
+	}
 	return v.answer(p, func(w io.Writer) error {
 		rows := [][2]string{
 			{i18n.T(ctx, "cli.email"), string(p.Email)},
@@ -341,6 +357,13 @@ func (v *verb) answerPerson(ctx context.Context, email hosting.Email, invitation
 		}
 		if p.Disabled {
 			rows = append(rows, [2]string{i18n.T(ctx, "cli.state"), i18n.T(ctx, "cli.disabled")})
+		}
+		if f := p.TwoStep; f != nil {
+			codes := i18n.T(ctx, "cli.no")
+			if f.Codes {
+				codes = i18n.T(ctx, "cli.yes")
+			}
+			rows = append(rows, [2]string{i18n.T(ctx, "cli.two_step"), codes}, [2]string{i18n.T(ctx, "cli.passkeys"), strconv.Itoa(f.Passkeys)})
 		}
 		if p.InvitationURL != "" {
 			rows = append(rows, [2]string{i18n.T(ctx, "cli.invitation"), p.InvitationURL}, [2]string{i18n.T(ctx, "cli.valid_until"), i18n.DateTime(ctx, *p.Expires)})

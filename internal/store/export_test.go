@@ -1,6 +1,8 @@
 package store
 
 import (
+	"time"
+
 	"cancale/internal/hosting"
 
 	"gorm.io/gorm"
@@ -11,6 +13,9 @@ func (s *Store) DB() *gorm.DB { return s.db }
 
 // DB lets tests try what the agent's user may do.
 func (n *NodeStore) DB() *gorm.DB { return n.db }
+
+// Expire lets the time of a ceremony run out.
+func Expire(c *Ceremony) { c.session.Expires = time.Now().Add(-time.Second) }
 
 // Rows are the structs that are written to and read from each table.
 var Rows = map[string]any{
@@ -33,6 +38,7 @@ var Rows = map[string]any{
 	"notices":            &noticeRow{},
 	"authenticators":     &authenticatorRow{},
 	"recovery_codes":     &recoveryRow{},
+	"passkeys":           &hosting.Passkey{},
 	"requests":           &hosting.Request{},
 	"request_messages":   &hosting.RequestMessage{},
 	"audit_entries":      &hosting.AuditEntry{},

@@ -66,21 +66,29 @@ type SecondStep struct { //nolint:errname // what comes next, more than what is 
 // Error is the text for logs.
 func (*SecondStep) Error() string { return "store: a code is wanted" }
 
-// Factor is the second factor of a person.
+// Factor is the second factor of a person: an authenticator that shows codes,
+// passkeys, or both.
 type Factor struct {
-	On       bool
-	Since    time.Time
-	Recovery int // codes left
+	On       bool      // one of them
+	Codes    bool      // an authenticator
+	Since    time.Time // the authenticator
+	Recovery int       // codes left for the loss of all
+	Passkeys int
 }
 
 // secondStep is what a person with a right password has still to do; nil when
 // nothing.
 func (s *Store) secondStep(ctx context.Context, person hosting.Person) (*SecondStep, error) {
-	on, err := one[bool](s.db.WithContext(ctx), "SELECT confirmed FROM authenticators WHERE person_id = ?", person.ID)
-	if errors.Is(err, errNoRow) || err == nil && !on {
+	on, err := factorOn(s.db.WithContext(ctx), person.ID)
+	if err == nil && !on {
 		return nil, nil //nolint:nilnil // nothing to do is an answer
 	}
 	return &SecondStep{Person: person.ID, Proof: s.cfg.proof(person)}, err
+}
+
+// factorOn reports whether a person has a second factor.
+func factorOn(db *gorm.DB, person hosting.PersonID) (bool, error) {
+	return one[bool](db, "SELECT EXISTS (SELECT 1 FROM authenticators WHERE person_id = ? AND confirmed = 1) OR EXISTS (SELECT 1 FROM passkeys WHERE person_id = ?)", person, person)
 }
 
 // proof tells that the password of a person, as it is now, was right.
@@ -97,26 +105,39 @@ func (s *Store) FinishSignIn(ctx context.Context, step SecondStep, code, source 
 	if err != nil {
 		return Session{}, "", err
 	}
-	person, err := one[hosting.Person](s.db.WithContext(ctx), "SELECT * FROM persons WHERE id = ? AND disabled = 0", step.Person)
-	if errors.Is(err, errNoRow) || err == nil && !hmac.Equal(step.Proof, s.cfg.proof(person)) {
-		return Session{}, "", hosting.Refuse(hosting.Unauthenticated, "", "signin.wrong")
-	}
+	person, err := s.halfway(ctx, step)
 	if err != nil {
 		return Session{}, "", err
 	}
+	return s.finish(ctx, attempt, person, source, func(t *tx) (any, error) { return nil, t.useCode(person, code) })
+}
+
+// halfway is who gave a right password, unless it has changed since.
+func (s *Store) halfway(ctx context.Context, step SecondStep) (hosting.Person, error) {
+	person, err := one[hosting.Person](s.db.WithContext(ctx), "SELECT * FROM persons WHERE id = ? AND disabled = 0", step.Person)
+	if errors.Is(err, errNoRow) || err == nil && !hmac.Equal(step.Proof, s.cfg.proof(person)) {
+		return hosting.Person{}, hosting.Refuse(hosting.Unauthenticated, "", "signin.wrong")
+	}
+	return person, err
+}
+
+// finish begins the session of a person who gives the last proof; how it was
+// given stands in the audit log. A wrong one counts as a wrong password does.
+func (s *Store) finish(ctx context.Context, attempt try, person hosting.Person, source string, prove func(*tx) (how any, err error)) (Session, string, error) {
 	token := secret.NewToken()
 	wrong := false
-	err = s.write(ctx, hosting.PersonActor(person, nil, source, now()), "session.sign_in", func(t *tx) error {
-		if err := t.useCode(person, code); err != nil {
+	err := s.write(ctx, hosting.PersonActor(person, nil, source, now()), "session.sign_in", func(t *tx) error {
+		how, err := prove(t)
+		if err != nil {
 			wrong = hosting.KindOf(err) == hosting.Invalid
 			return err
 		}
 		if err := attempt.succeeded(t.DB); err != nil {
 			return err
 		}
-		return t.beginSession(person, token, source)
+		return t.beginSession(person, token, source, how)
 	})
-	if wrong { // it counts as a wrong password does
+	if wrong {
 		if failed := s.failed(ctx, attempt, string(person.Email)); failed != nil {
 			err = failed
 		}
@@ -128,7 +149,7 @@ func (s *Store) FinishSignIn(ctx context.Context, step SecondStep, code, source 
 	return sess, token, err
 }
 
-func (t *tx) beginSession(person hosting.Person, token, source string) error {
+func (t *tx) beginSession(person hosting.Person, token, source string, how any) error {
 	row := sessionRow{
 		TokenHash: secret.HashToken(token), PersonID: person.ID, CSRF: secret.NewToken(), Flash: "[]",
 		Source: cut(source, maxSource), CreatedAt: t.now, SeenAt: t.now,
@@ -139,21 +160,21 @@ func (t *tx) beginSession(person hosting.Person, token, source string) error {
 	if err := t.Exec("UPDATE persons SET last_seen_at = ? WHERE id = ?", t.now, person.ID).Error; err != nil {
 		return err
 	}
-	t.note(0, string(person.Email), nil, nil)
+	t.note(0, string(person.Email), nil, how)
 	return nil
 }
 
 // useCode takes a code of the person, or refuses it.
 func (t *tx) useCode(person hosting.Person, code string) error {
 	wrong := hosting.Refuse(hosting.Invalid, "code", "factor.wrong")
-	row, err := one[authenticatorRow](t.DB, "SELECT * FROM authenticators WHERE person_id = ? AND confirmed = 1 FOR UPDATE", person.ID)
-	if errors.Is(err, errNoRow) {
-		return wrong
-	}
-	if err != nil {
-		return err
-	}
 	if code = plainCode(code); len(code) == otp.DigitsSix.Length() {
+		row, err := one[authenticatorRow](t.DB, "SELECT * FROM authenticators WHERE person_id = ? AND confirmed = 1 FOR UPDATE", person.ID)
+		if errors.Is(err, errNoRow) {
+			return wrong
+		}
+		if err != nil {
+			return err
+		}
 		return t.useStep(row, code, wrong)
 	}
 	done := t.Exec("DELETE FROM recovery_codes WHERE code_hash = ? AND person_id = ?", secret.HashToken(code), person.ID)
@@ -216,14 +237,18 @@ func (t *tx) factorChanged(person hosting.Person, act string) error {
 func (s *Store) Factor(ctx context.Context, person hosting.PersonID) (Factor, error) {
 	db := s.db.WithContext(ctx)
 	row, err := one[authenticatorRow](db, "SELECT * FROM authenticators WHERE person_id = ? AND confirmed = 1", person)
-	if errors.Is(err, errNoRow) {
-		return Factor{}, nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, errNoRow) {
 		return Factor{}, err
 	}
-	left, err := one[int](db, "SELECT COUNT(*) FROM recovery_codes WHERE person_id = ?", person)
-	return Factor{On: true, Since: row.CreatedAt, Recovery: left}, err
+	f := Factor{Codes: err == nil, Since: row.CreatedAt}
+	if f.Passkeys, err = one[int](db, "SELECT COUNT(*) FROM passkeys WHERE person_id = ?", person); err != nil {
+		return Factor{}, err
+	}
+	if f.On = f.Codes || f.Passkeys > 0; !f.On {
+		return Factor{}, nil
+	}
+	f.Recovery, err = one[int](db, "SELECT COUNT(*) FROM recovery_codes WHERE person_id = ?", person)
+	return f, err
 }
 
 // BeginFactor makes a secret for the actor's authenticator. It protects nothing
@@ -328,8 +353,10 @@ func (s *Store) RenewRecovery(ctx context.Context, actor hosting.Actor, password
 		if err := attempt.succeeded(t.DB); err != nil {
 			return err
 		}
-		if _, err := one[int](t.DB, "SELECT 1 FROM authenticators WHERE person_id = ? AND confirmed = 1", person.ID); err != nil {
-			return orNotFound(err, "factor")
+		if on, err := factorOn(t.DB, person.ID); err != nil {
+			return err
+		} else if !on {
+			return orNotFound(errNoRow, "factor")
 		}
 		t.note(0, string(person.Email), nil, nil)
 		if codes, err = t.newRecovery(person.ID); err != nil {
@@ -340,7 +367,8 @@ func (s *Store) RenewRecovery(ctx context.Context, actor hosting.Actor, password
 	return codes, err
 }
 
-// EndFactor turns the actor's second factor off, with the password and a code.
+// EndFactor takes the actor's authenticator away, with the password and a code.
+// Passkeys stay.
 func (s *Store) EndFactor(ctx context.Context, actor hosting.Actor, password, code string) error {
 	person, attempt, err := s.oneself(ctx, actor, "password", password)
 	if err != nil {
@@ -359,12 +387,20 @@ func (s *Store) EndFactor(ctx context.Context, actor hosting.Actor, password, co
 				return err
 			}
 		}
-		return t.dropFactor(person, "totp_off")
+		gone, err := t.dropAuthenticator(person.ID)
+		if err == nil && !gone {
+			err = orNotFound(errNoRow, "factor")
+		}
+		if err != nil {
+			return err
+		}
+		t.note(0, string(person.Email), nil, nil)
+		return t.factorChanged(person, "totp_off")
 	})
 }
 
-// ResetFactor takes somebody's second factor away: for who has lost it, and is
-// known to the team.
+// ResetFactor takes somebody's second factor away, passkeys too: for who has
+// lost it, and is known to the team.
 func (s *Store) ResetFactor(ctx context.Context, actor hosting.Actor, id hosting.PersonID) error {
 	return s.write(ctx, actor, "factor.reset", func(t *tx) error {
 		if err := t.allowPlatform(hosting.AdminPersons); err != nil {
@@ -374,23 +410,39 @@ func (s *Store) ResetFactor(ctx context.Context, actor hosting.Actor, id hosting
 		if err != nil {
 			return orNotFound(err, "person")
 		}
-		return t.dropFactor(person, "totp_reset")
+		gone, err := t.dropAuthenticator(person.ID)
+		if err != nil {
+			return err
+		}
+		keys, err := t.dropPasskeys(person)
+		if err == nil && !gone && keys == 0 {
+			err = orNotFound(errNoRow, "factor")
+		}
+		if err != nil {
+			return err
+		}
+		t.note(0, string(person.Email), nil, nil)
+		return t.factorChanged(person, "totp_reset")
 	})
 }
 
-func (t *tx) dropFactor(person hosting.Person, act string) error {
-	done := t.Exec("DELETE FROM authenticators WHERE person_id = ?", person.ID)
+// dropAuthenticator takes the authenticator of a person away, and tells whether
+// there was one.
+func (t *tx) dropAuthenticator(person hosting.PersonID) (bool, error) {
+	done := t.Exec("DELETE FROM authenticators WHERE person_id = ?", person)
 	if done.Error != nil {
-		return done.Error
+		return false, done.Error
 	}
-	if done.RowsAffected == 0 {
-		return hosting.Refuse(hosting.NotFound, "", "factor.not_found")
-	}
-	if err := t.Exec("DELETE FROM recovery_codes WHERE person_id = ?", person.ID).Error; err != nil {
+	return done.RowsAffected > 0, t.dropCodes(person)
+}
+
+// dropCodes takes the recovery codes of a person away when nothing is left whose
+// loss they are for.
+func (t *tx) dropCodes(person hosting.PersonID) error {
+	if on, err := factorOn(t.DB, person); on || err != nil {
 		return err
 	}
-	t.note(0, string(person.Email), nil, nil)
-	return t.factorChanged(person, act)
+	return t.Exec("DELETE FROM recovery_codes WHERE person_id = ?", person).Error
 }
 
 // oneself is the actor's own row, when the password is right; field is where it

@@ -169,6 +169,9 @@ func (t *tx) handLeave(account hosting.AccountID, leave []hosting.PersonID, done
 		if err := t.Exec("DELETE i FROM invitations i JOIN persons p ON p.id = i.person_id WHERE p.id = ? AND p.password_hash = ''", id).Error; err != nil {
 			return err
 		}
+		if err := t.dropKeysOfLeaver(p); err != nil {
+			return err
+		}
 		done.Left = append(done.Left, p.Email)
 	}
 	owners, err := one[int](t.DB, "SELECT COUNT(*) FROM memberships WHERE account_id = ? AND role = 'owner' AND until IS NULL", account)

@@ -441,7 +441,10 @@ func (s *Store) RemoveMembership(ctx context.Context, actor hosting.Actor, perso
 			return err
 		}
 		t.note(account, string(p.Email), *before, nil)
-		return t.Exec("DELETE FROM memberships WHERE person_id = ? AND account_id = ?", person, account).Error
+		if err := t.Exec("DELETE FROM memberships WHERE person_id = ? AND account_id = ?", person, account).Error; err != nil {
+			return err
+		}
+		return t.dropKeysOfLeaver(p)
 	})
 }
 

@@ -163,7 +163,7 @@ func TestBootstrap(t *testing.T) {
 		ok(t, db.Exec("UPDATE ftp_logins SET last_used_at = NOW()").Error)
 		ok(t, db.Exec("INSERT INTO disk_usage (site_id, node_id, account_id, files, bin, entries, drift, due_at) VALUES (?, 1, ?, 0, 0, 0, 0, NOW())", site.ID, site.AccountID).Error)
 		for _, statement := range []string{
-			"SELECT password_hash FROM persons", "SELECT * FROM persons", "SELECT * FROM sessions", "SELECT * FROM invitations", "SELECT * FROM authenticators", "SELECT * FROM recovery_codes",
+			"SELECT password_hash FROM persons", "SELECT * FROM persons", "SELECT * FROM sessions", "SELECT * FROM invitations", "SELECT * FROM authenticators", "SELECT * FROM recovery_codes", "SELECT * FROM passkeys",
 			"SELECT * FROM mails", "SELECT * FROM audit_entries", "SELECT * FROM hosted_databases", "SELECT * FROM database_users", "SELECT * FROM database_passes",
 			"SELECT note FROM accounts", "SELECT * FROM requests",
 			"SELECT * FROM sites", "SELECT socket_token FROM sites", "SELECT behaviour FROM sites", "SELECT id FROM sites WHERE behaviour LIKE '%x%'", "SELECT id FROM sites ORDER BY socket_token", "SELECT * FROM site_names", "SELECT * FROM transfers", "SELECT * FROM tasks", "SELECT * FROM mysql.global_priv",
@@ -196,7 +196,7 @@ func TestBootstrap(t *testing.T) {
 			"UPDATE hosted_databases SET password_hash = ''", "UPDATE hosted_databases SET generation = 9", "UPDATE site_names SET dropped = 1",
 			"INSERT INTO turns VALUES ('x', 0)", "DELETE FROM sites", "DELETE FROM hosted_databases", "UPDATE nodes SET next_uid = 0",
 			"SELECT * FROM persons", "SELECT * FROM sessions", "SELECT * FROM invitations", "SELECT * FROM ftp_logins", "SELECT note FROM accounts",
-			"SELECT * FROM ftp_keys", "SELECT * FROM memberships", "SELECT * FROM authenticators", "SELECT * FROM recovery_codes", "SELECT sealed FROM mails", "SELECT * FROM throttles", "SELECT * FROM transfers",
+			"SELECT * FROM ftp_keys", "SELECT * FROM memberships", "SELECT * FROM authenticators", "SELECT * FROM passkeys", "SELECT * FROM recovery_codes", "SELECT sealed FROM mails", "SELECT * FROM throttles", "SELECT * FROM transfers",
 			"UPDATE accounts SET suspended = 1", "UPDATE plans SET disk_mb = -1", "UPDATE settings SET value = ''", "DELETE FROM tasks", "UPDATE tasks SET target = '/x'", "UPDATE database_users SET password_hash = ''",
 			"DELETE FROM audit_entries", "UPDATE audit_entries SET actor = 'x'", "DELETE FROM site_traffic", "UPDATE database_works SET database_id = 1", "UPDATE database_passes SET expires_at = NOW()",
 			"SELECT * FROM audit_entries", "INSERT INTO audit_entries (actor) VALUES ('x')", "DROP TABLE sites", "SELECT * FROM mysql.global_priv",

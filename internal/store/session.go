@@ -92,7 +92,7 @@ func (s *Store) SignIn(ctx context.Context, email, password, source string) (Ses
 		if err := attempt.succeeded(t.DB); err != nil {
 			return err
 		}
-		return t.beginSession(person, token, source)
+		return t.beginSession(person, token, source, nil)
 	})
 	if err != nil {
 		return Session{}, "", err

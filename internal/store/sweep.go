@@ -150,6 +150,11 @@ func forgetAccount(db *gorm.DB, account hosting.Account) (bool, error) {
 		return false, err // the next sweep goes on
 	}
 	for _, statement := range []string{
+		// Who had a role nowhere else keeps no passkey, as in dropKeysOfLeaver.
+		"DELETE k FROM passkeys k JOIN persons p ON p.id = k.person_id AND p.role = '' JOIN memberships m ON m.person_id = p.id" +
+			" LEFT JOIN memberships o ON o.person_id = p.id AND o.account_id <> m.account_id WHERE m.account_id = ? AND o.person_id IS NULL",
+		"DELETE c FROM recovery_codes c JOIN memberships m ON m.person_id = c.person_id LEFT JOIN authenticators a ON a.person_id = c.person_id AND a.confirmed = 1" +
+			" LEFT JOIN passkeys k ON k.person_id = c.person_id WHERE m.account_id = ? AND a.person_id IS NULL AND k.id IS NULL",
 		"DELETE FROM memberships WHERE account_id = ?",
 		"DELETE FROM ftp_logins WHERE account_id = ?",
 		"DELETE FROM account_traffic WHERE account_id = ?",

@@ -22,7 +22,7 @@ import (
 	"sync"
 )
 
-//go:embed cancale.css cancale.js files.js editor.js htmx.min.js favicon.svg icons.svg
+//go:embed cancale.css cancale.js files.js passkey.js editor.js htmx.min.js favicon.svg icons.svg
 var files embed.FS
 
 // asset is one file as it is sent.
@@ -39,6 +39,7 @@ var served = sync.OnceValue(func() map[string]asset {
 		"cancale.css": "text/css; charset=utf-8",
 		"cancale.js":  "text/javascript; charset=utf-8",
 		"files.js":    "text/javascript; charset=utf-8",
+		"passkey.js":  "text/javascript; charset=utf-8",
 		"editor.js":   "text/javascript; charset=utf-8",
 		"htmx.min.js": "text/javascript; charset=utf-8",
 		"favicon.svg": "image/svg+xml",

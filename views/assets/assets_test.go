@@ -121,7 +121,7 @@ func TestEveryIconIsADrawing(t *testing.T) {
 
 func TestNothingIsLoadedFromAnotherHost(t *testing.T) {
 	outside := regexp.MustCompile(`(?:url\(|@import|src=)\s*["']?(?:https?:)?//`)
-	for _, name := range []string{"cancale.css", "cancale.js"} {
+	for _, name := range []string{"cancale.css", "cancale.js", "passkey.js"} {
 		if found := outside.FindString(string(read(name))); found != "" {
 			t.Errorf("%s: %s", name, found)
 		}

@@ -251,3 +251,19 @@ func errorCount(ctx context.Context, n int) string { return i18n.T(ctx, "form.to
 
 // PlannedStep is a step of something that has not begun.
 type PlannedStep struct{ Icon, Title string }
+
+// PasskeyAsk is what a page asks an authenticator: the options, or the address
+// that gives them when the time comes.
+type PasskeyAsk struct {
+	Make    bool   // a new key, not an answer of one
+	Options string // as WebAuthn has them, in JSON
+	Ask     string
+}
+
+// act is the function of the browser that asks.
+func (a PasskeyAsk) act() string {
+	if a.Make {
+		return "create"
+	}
+	return "get"
+}
