@@ -272,6 +272,7 @@ func accessTable(w *world) []access {
 
 		{route: "GET /admin", want: "                                          303   403   403   403   403   200   200"},
 		{route: "GET /admin/accounts", want: "                                 303   403   403   403   403   200   200"},
+		{route: "GET /admin/accounts/download", want: "                        303   403   403   403   403   200   200"},
 		{route: "GET /admin/accounts/new", want: "                             303   403   403   403   403   403   200"},
 		{route: "GET /admin/accounts/import", want: "                          303   403   403   403   403   403   200"},
 		{route: "POST /admin/accounts/import", want: "                         403   403   403   403   403   403   422"},

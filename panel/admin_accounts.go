@@ -3,17 +3,23 @@ package panel
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
+	"time"
 
 	"github.com/a-h/templ"
 
 	"cancale/internal/hosting"
+	"cancale/internal/i18n"
 	"cancale/internal/store"
 	"cancale/views"
 )
 
-// listAccounts is GET /admin/accounts.
-func (s *server) listAccounts(r *Request) error {
-	list, page, sort, search := r.list("label", "plan", "state", "sites", "expires")
+var accountColumns = []string{"label", "plan", "state", "sites", "expires"}
+
+// accountFilter is what the address asks of the list of associations.
+func (r *Request) accountFilter() (views.List, store.AccountFilter) {
+	list, page, sort, search := r.list(accountColumns...)
 	filter := store.AccountFilter{
 		Search:  search,
 		State:   r.state(hosting.Live, hosting.Suspended, hosting.Removing),
@@ -24,6 +30,15 @@ func (s *server) listAccounts(r *Request) error {
 	if name, err := hosting.ParsePlanName(r.Query("plan")); err == nil {
 		filter.Plan = name
 	}
+	if dues := hosting.Dues(r.Query("dues")); slices.Contains(hosting.AllDues, dues) {
+		filter.Dues = dues
+	}
+	return list, filter
+}
+
+// listAccounts is GET /admin/accounts.
+func (s *server) listAccounts(r *Request) error {
+	list, filter := r.accountFilter()
 	rows, total, err := s.store.Accounts(r.Context(), r.Actor.Scope(r.need), filter)
 	if err != nil {
 		return err
@@ -40,6 +55,23 @@ func (s *server) listAccounts(r *Request) error {
 		CanCreate: r.Actor.Can(hosting.AdminAccounts),
 	}
 	return r.page(func(p views.Page) error { return r.Render(views.AdminAccountsPage(p, params)) })
+}
+
+// downloadAccounts is GET /admin/accounts/download: all that the list is
+// narrowed to, as a table.
+func (s *server) downloadAccounts(r *Request) error {
+	_, filter := r.accountFilter()
+	ctx := r.Context()
+	t := func(key string) string { return i18n.T(ctx, key) }
+	out := r.sheet("associations-"+r.now.Local().Format(time.DateOnly)+".csv",
+		t("field.account"), t("field.short_name"), t("field.plan"), t("field.state"), t("field.expires"),
+		t("field.sites"), t("field.databases"), t("field.ftp_logins"), t("field.disk")+" ("+t("unit.megabytes")+")", t("field.created"))
+	out.close(s.store.EachAccount(ctx, r.Actor.Scope(r.need), filter, func(a store.AccountRow) error {
+		out.row(labelOf(a.Account), string(a.Name), orName(a.Plan.Label, string(a.Plan.Name)), t("state.account."+string(a.State())), dayText(a.Expires),
+			strconv.Itoa(a.Usage.Sites), strconv.Itoa(a.Usage.Databases), strconv.Itoa(a.Usage.FTPLogins), strconv.FormatInt(a.Space.Used>>20, 10), dayText(&a.CreatedAt))
+		return nil
+	}))
+	return nil
 }
 
 func accountRows(rows []store.AccountRow) []views.AccountRow {

@@ -154,6 +154,7 @@ func (s *server) routes() {
 	s.route(post, "/admin/persons/:id/totp-reset", hosting.AdminPersons, s.resetFactor)
 	s.route(get, "/admin", hosting.AdminRead, s.adminHome)
 	s.route(get, "/admin/accounts", hosting.AdminRead, s.listAccounts)
+	s.route(get, "/admin/accounts/download", hosting.AdminRead, s.downloadAccounts)
 	s.route(get, "/admin/accounts/new", hosting.AdminAccounts, s.newAccount)
 	s.route(post, "/admin/accounts/new", hosting.AdminAccounts, s.createAccount)
 	s.route(get, "/admin/accounts/import", hosting.AdminAccounts, s.newImport)

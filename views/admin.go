@@ -44,8 +44,9 @@ type AccountRow struct {
 }
 
 // AdminAccountsParams is the list of associations. Filters of the query: q,
-// state (live, suspended, removing), plan (its name). Columns to sort by: label,
-// plan, state, sites, expires.
+// state (live, suspended, removing), plan (its name), dues (valid, soon, ended,
+// open). Columns to sort by: label, plan, state, sites, expires. GET
+// /admin/accounts/download is the whole list as a table.
 //
 //	templ AdminAccountsPage(page Page, p AdminAccountsParams) // GET /admin/accounts
 type AdminAccountsParams struct {
@@ -339,6 +340,14 @@ func planFilter(ctx context.Context, plans []hosting.Plan) []ui.Option {
 	options := []ui.Option{{Value: "", Label: i18n.T(ctx, "list.all_plans")}}
 	for _, p := range plans {
 		options = append(options, ui.Option{Value: string(p.Name), Label: planLabel(p)})
+	}
+	return options
+}
+
+func duesFilter(ctx context.Context) []ui.Option {
+	options := []ui.Option{{Value: "", Label: i18n.T(ctx, "list.all_plans")}}
+	for _, d := range hosting.AllDues {
+		options = append(options, ui.Option{Value: string(d), Label: i18n.T(ctx, "dues."+string(d))})
 	}
 	return options
 }

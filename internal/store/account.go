@@ -17,7 +17,7 @@ type AccountFilter struct {
 	Search        string // in the name or the label
 	Plan          hosting.PlanName
 	State         hosting.State // live, suspended or removing
-	ExpiresBefore time.Time
+	Dues          hosting.Dues
 	Page, PerPage int
 	Sort          string // "name", "label", "plan", "state", "sites", "created", "expires"; "-" before it turns the order
 }
@@ -49,27 +49,7 @@ var accountSorts = map[string]string{
 // Accounts lists the accounts in scope: one page of them, and how many there
 // are in all.
 func (s *Store) Accounts(ctx context.Context, scope hosting.Scope, f AccountFilter) ([]AccountRow, int, error) {
-	c := scoped(scope, "a.id").and("a.kept_until IS NULL")
-	if f.Search != "" {
-		c.and("a.name LIKE ? OR a.label LIKE ?", like(strings.ToLower(f.Search)), like(f.Search))
-	}
-	if f.Plan != "" {
-		c.and("p.name = ?", f.Plan)
-	}
-	if !f.ExpiresBefore.IsZero() {
-		c.and("a.expires < ?", f.ExpiresBefore.UTC())
-	}
-	switch f.State {
-	case "":
-	case hosting.Removing:
-		c.and("a.removing = 1")
-	case hosting.Suspended:
-		c.and("a.removing = 0 AND a.suspended = 1")
-	case hosting.Live:
-		c.and("a.removing = 0 AND a.suspended = 0")
-	default:
-		c.and("1 = 0")
-	}
+	c := f.conditions(scope)
 	db := s.db.WithContext(ctx)
 	from := " FROM accounts a JOIN plans p ON p.id = a.plan_id" + c.where()
 	total, err := one[int](db, "SELECT COUNT(*)"+from, c.args...)
@@ -82,6 +62,62 @@ func (s *Store) Accounts(ctx context.Context, scope hosting.Scope, f AccountFilt
 		return nil, 0, err
 	}
 	return rows, total, completeAccounts(db, rows)
+}
+
+// conditions are what the filter asks of accounts a, with plans p, in scope.
+func (f AccountFilter) conditions(scope hosting.Scope) *conditions {
+	c := scoped(scope, "a.id").and("a.kept_until IS NULL")
+	if f.Search != "" {
+		c.and("a.name LIKE ? OR a.label LIKE ?", like(strings.ToLower(f.Search)), like(f.Search))
+	}
+	if f.Plan != "" {
+		c.and("p.name = ?", f.Plan)
+	}
+	switch f.State {
+	case "":
+	case hosting.Removing:
+		c.and("a.removing = 1")
+	case hosting.Suspended:
+		c.and("a.removing = 0 AND a.suspended = 1")
+	case hosting.Live:
+		c.and("a.removing = 0 AND a.suspended = 0")
+	default:
+		c.and("1 = 0")
+	}
+	switch at := now(); f.Dues {
+	case "":
+	case hosting.DuesValid:
+		c.and("a.expires > ?", at)
+	case hosting.DuesSoon:
+		c.and("a.expires > ? AND a.expires <= ?", at, at.Add(hosting.EndsSoon))
+	case hosting.DuesEnded:
+		c.and("a.expires <= ?", at)
+	case hosting.DuesOpen:
+		c.and("a.expires IS NULL")
+	default:
+		c.and("1 = 0")
+	}
+	return c
+}
+
+// EachAccount hands to fn the accounts that a filter matches, all pages of it
+// in its order. An error of fn ends it.
+func (s *Store) EachAccount(ctx context.Context, scope hosting.Scope, f AccountFilter, fn func(AccountRow) error) error {
+	f.PerPage = maxPerPage
+	for f.Page = 1; ; f.Page++ {
+		rows, total, err := s.Accounts(ctx, scope, f)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if err := fn(row); err != nil {
+				return err
+			}
+		}
+		if f.Page*f.PerPage >= total {
+			return nil
+		}
+	}
 }
 
 // AccountsAmong reads those of the accounts that are in scope, by label, without
