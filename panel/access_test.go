@@ -284,6 +284,7 @@ func accessTable(w *world) []access {
 		{route: "POST /admin/accounts/:id/delete", path: account + "/delete", want: "403 403 403 403  403   403   422"},
 		{route: "POST /admin/accounts/:id/suspend", path: account + "/suspend", want: "403 403 403 403 403  303   303"},
 		{route: "POST /admin/accounts/:id/resume", path: account + "/resume", want: "403 403 403 403  403   303   303"},
+		{route: "POST /admin/accounts/:id/renew", path: account + "/renew", want: "403 403 403 403  403   403   409"},
 		{route: "GET /admin/plans", want: "                                    303   403   403   403   403   403   200"},
 		{route: "GET /admin/plans/new", want: "                                303   403   403   403   403   403   200"},
 		{route: "POST /admin/plans/new", want: "                               403   403   403   403   403   403   422"},

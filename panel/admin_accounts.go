@@ -290,6 +290,30 @@ func (s *server) resumeAccount(r *Request) error {
 	return s.onAccount(r, "account.resumed", s.store.ResumeAccount)
 }
 
+// renewAccount is POST /admin/accounts/:id/renew: a year more, from the end
+// that the page showed.
+func (s *server) renewAccount(r *Request) error {
+	account, err := r.adminAccount()
+	if err != nil {
+		return err
+	}
+	var form views.RenewForm
+	r.into(&form)
+	from, err := time.Parse(time.RFC3339Nano, form.From)
+	if err != nil {
+		return hosting.Refuse(hosting.Conflict, "", "account.renewed_already", labelOf(account.Account))
+	}
+	renewed, err := s.store.RenewAccount(r.Context(), r.Actor, account.ID, from, form.Resume)
+	if err != nil {
+		return err
+	}
+	r.Flash("account.renewed", labelOf(renewed), i18n.Date(r.Context(), *renewed.Expires))
+	if form.Next == "/admin" {
+		return r.Redirect("/admin")
+	}
+	return r.Redirect("/admin/accounts/%d", account.ID)
+}
+
 func (s *server) onAccount(r *Request, done string, act func(context.Context, hosting.Actor, hosting.AccountID) error) error {
 	account, err := r.adminAccount()
 	if err != nil {

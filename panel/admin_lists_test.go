@@ -60,3 +60,60 @@ func TestTheListOfAssociationsIsNarrowed(t *testing.T) {
 		}
 	})
 }
+
+func TestAMembershipIsRenewed(t *testing.T) {
+	w := newWorld(t)
+	ended := time.Now().AddDate(0, 0, -3)
+	account, err := w.store.CreateAccount(t.Context(), w.root, hosting.AccountSpec{Name: "voile", Label: "<b>Voile</b>", Plan: "grande", Expires: &ended})
+	w.must(err)
+	path := "/admin/accounts/" + number(account.ID)
+	until := func() time.Time {
+		t.Helper()
+		row, err := w.store.Account(t.Context(), w.root.Scope(hosting.AdminRead), account.ID)
+		w.must(err)
+		return *row.Expires
+	}
+	b := w.as(admin)
+	t.Run("from the queue, and back to it", func(t *testing.T) {
+		p := b.get("/admin")
+		form := p.doc.Find(`form[action="` + path + `/renew"]`)
+		from := form.Find("[name=from]").AttrOr("value", "")
+		p = b.post(path+"/renew", "from", from, "next", form.Find("[name=next]").AttrOr("value", ""))
+		if p.header.Get("Location") != "/admin" || until().Before(ended.AddDate(1, 0, 0)) {
+			t.Fatal(p.status, until())
+		}
+		p = b.get("/admin")
+		if !strings.Contains(p.text(".alert"), "<b>Voile</b> est renouvelée") || p.doc.Find(`form[action$="/renew"]`).Length() != 0 {
+			t.Error(p.text(".alert"))
+		}
+		before := until()
+		if p := b.post(path+"/renew", "from", from); p.status != http.StatusConflict || !until().Equal(before) {
+			t.Errorf("renewed twice from one page: %d", p.status)
+		}
+	})
+	t.Run("from its page", func(t *testing.T) {
+		w.must(w.store.SuspendAccount(t.Context(), w.root, account.ID))
+		before := until()
+		p := b.get(path)
+		p = b.post(path+"/renew", "from", p.value("from"), "resume", "true", "next", "https://evil.example/")
+		if p.header.Get("Location") != path || !until().After(before) {
+			t.Fatal(p.status, p.header.Get("Location"))
+		}
+		if text := b.get(path).text(".page-head"); !strings.Contains(text, "Active") && strings.Contains(text, "Suspendue") {
+			t.Error(text)
+		}
+	})
+	t.Run("not by others, nor with a form of nobody", func(t *testing.T) {
+		before := until()
+		for _, who := range []string{technician, owner, stranger} {
+			b := w.as(who)
+			b.get("/")
+			if p := b.post(path+"/renew", "from", before.Format(time.RFC3339Nano)); p.status != http.StatusForbidden {
+				t.Errorf("%s: %d", who, p.status)
+			}
+		}
+		if p := b.post(path+"/renew", "from", before.Format(time.RFC3339Nano), ticketField, "forged"); p.status != http.StatusForbidden || !until().Equal(before) {
+			t.Errorf("forged: %d", p.status)
+		}
+	})
+}

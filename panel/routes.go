@@ -164,6 +164,7 @@ func (s *server) routes() {
 	s.route(post, "/admin/accounts/:id/edit", hosting.AdminAccounts, s.updateAccount)
 	s.route(post, "/admin/accounts/:id/suspend", hosting.AdminSuspend, s.suspendAccount)
 	s.route(post, "/admin/accounts/:id/resume", hosting.AdminSuspend, s.resumeAccount)
+	s.route(post, "/admin/accounts/:id/renew", hosting.AdminAccounts, s.renewAccount)
 	s.route(get, "/admin/accounts/:id/delete", hosting.AdminAccounts, s.confirmAccountRemoval)
 	s.route(post, "/admin/accounts/:id/delete", hosting.AdminAccounts, s.removeAccount)
 	s.route(get, "/admin/plans", hosting.AdminPlans, s.listPlans)

@@ -95,6 +95,13 @@ type AdminAccountParams struct {
 	CanPersons bool // pages of persons
 }
 
+// RenewForm is POST /admin/accounts/:id/renew: a year more.
+type RenewForm struct {
+	From   string `form:"from"`   // the end that the page showed, as RFC 3339
+	Resume bool   `form:"resume"` // and the suspended account comes back
+	Next   string `form:"next"`   // "/admin" to come back to the overview
+}
+
 // AccountEditParams changes an association.
 //
 //	templ AdminAccountEditPage(page Page, p AccountEditParams) // GET, POST /admin/accounts/:id/edit
@@ -343,6 +350,9 @@ func planFilter(ctx context.Context, plans []hosting.Plan) []ui.Option {
 	}
 	return options
 }
+
+// renewFrom is the end of a membership as RenewForm holds it.
+func renewFrom(end time.Time) string { return end.UTC().Format(time.RFC3339Nano) }
 
 func duesFilter(ctx context.Context) []ui.Option {
 	options := []ui.Option{{Value: "", Label: i18n.T(ctx, "list.all_plans")}}

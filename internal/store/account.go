@@ -366,29 +366,86 @@ func (s *Store) ResumeAccount(ctx context.Context, actor hosting.Actor, id hosti
 
 func (s *Store) setSuspended(ctx context.Context, actor hosting.Actor, action string, id hosting.AccountID, suspended bool) error {
 	return s.write(ctx, actor, action, func(t *tx) error {
-		before, err := t.lockAccount(id, hosting.AdminSuspend)
+		before, err := t.standingAccount(id, hosting.AdminSuspend)
 		if err != nil {
 			return err
-		}
-		if before.Removing {
-			return hosting.Refuse(hosting.Conflict, "", "account.removing", string(before.Name))
 		}
 		if t.same = before.Suspended == suspended; t.same {
 			return nil
 		}
-		if err := t.Exec("UPDATE accounts SET suspended = ? WHERE id = ?", suspended, id).Error; err != nil {
+		return t.setSuspended(before, suspended)
+	})
+}
+
+// standingAccount locks an account that is not on its way out.
+func (t *tx) standingAccount(id hosting.AccountID, permission hosting.Permission) (hosting.Account, error) {
+	account, err := t.lockAccount(id, permission)
+	if err == nil && account.Removing {
+		err = hosting.Refuse(hosting.Conflict, "", "account.removing", string(account.Name))
+	}
+	return account, err
+}
+
+func (t *tx) setSuspended(before hosting.Account, suspended bool) error {
+	if err := t.Exec("UPDATE accounts SET suspended = ? WHERE id = ?", suspended, before.ID).Error; err != nil {
+		return err
+	}
+	for _, table := range placed {
+		if err := t.raise(table, "account_id = ? AND removing = 0", before.ID); err != nil {
 			return err
 		}
-		for _, table := range placed {
-			if err := t.raise(table, "account_id = ? AND removing = 0", id); err != nil {
-				return err
-			}
+	}
+	after := before
+	after.Suspended = suspended
+	action := "account.resume"
+	if suspended {
+		action = "account.suspend"
+	}
+	t.noteAs(action, before.ID, string(before.Name), before, after)
+	return nil
+}
+
+// RenewAccount makes the membership of an account last a year longer, as
+// hosting.Renewed says. from is the end that whoever renews it has seen: when
+// it is another by now, somebody was quicker, and nothing is done. FTP logins,
+// which shut at the end, are open again at once; an account that the team has
+// suspended comes back when resume asks for it.
+func (s *Store) RenewAccount(ctx context.Context, actor hosting.Actor, id hosting.AccountID, from time.Time, resume bool) (hosting.Account, error) {
+	var account hosting.Account
+	err := s.write(ctx, actor, "account.renew", func(t *tx) error {
+		before, err := t.standingAccount(id, hosting.AdminAccounts)
+		if err != nil {
+			return err
 		}
-		after := before
-		after.Suspended = suspended
-		t.note(id, string(before.Name), before, after)
+		if before.Expires != nil && !before.Expires.Equal(from) {
+			return hosting.Refuse(hosting.Conflict, "", "account.renewed_already", string(before.Name))
+		}
+		if account, err = t.renew(before); err != nil || !resume || !before.Suspended {
+			return err
+		}
+		if err := t.allow(id, "account", hosting.AdminSuspend); err != nil {
+			return err
+		}
+		if err := t.setSuspended(account, false); err != nil {
+			return err
+		}
+		account.Suspended = false
 		return nil
 	})
+	return account, err
+}
+
+func (t *tx) renew(before hosting.Account) (hosting.Account, error) {
+	if before.Expires == nil {
+		return before, hosting.Refuse(hosting.Conflict, "", "account.no_end", string(before.Name))
+	}
+	after := before
+	after.Expires = stored(new(hosting.Renewed(*before.Expires, t.now)))
+	if err := t.Exec("UPDATE accounts SET expires = ? WHERE id = ?", after.Expires, before.ID).Error; err != nil {
+		return before, err
+	}
+	t.noteAs("account.renew", before.ID, string(before.Name), before, after)
+	return after, nil
 }
 
 // RemoveAccount takes an account and all that it has out of service. For some
