@@ -21,6 +21,19 @@ CREATE TABLE `accounts` (
   CONSTRAINT `accounts_plan` FOREIGN KEY (`plan_id`) REFERENCES `plans` (`id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
 
+CREATE TABLE `account_notes` (
+  `id` bigint(20) unsigned NOT NULL AUTO_INCREMENT,
+  `account_id` bigint(20) unsigned NOT NULL,
+  `person_id` bigint(20) unsigned NOT NULL,
+  `author` varchar(254) NOT NULL,
+  `text` text NOT NULL,
+  `created_at` datetime(6) NOT NULL,
+  `edited_at` datetime(6) DEFAULT NULL,
+  PRIMARY KEY (`id`),
+  KEY `account_notes_account` (`account_id`,`id`),
+  CONSTRAINT `account_notes_account` FOREIGN KEY (`account_id`) REFERENCES `accounts` (`id`) ON DELETE CASCADE
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
+
 CREATE TABLE `account_space` (
   `account_id` bigint(20) unsigned NOT NULL,
   `stopped` tinyint(1) NOT NULL,

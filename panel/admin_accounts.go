@@ -177,7 +177,10 @@ func (r *Request) adminAccount() (store.AccountRow, error) {
 	return r.srv.store.Account(r.Context(), r.Actor.Scope(r.need), hosting.AccountID(id))
 }
 
-const adminRecent = 10
+const (
+	adminRecent = 10
+	recentNotes = 3
+)
 
 // showAccount is GET /admin/accounts/:id. Whoever opens it acts for it from
 // then on: the member's pages show this association.
@@ -225,6 +228,9 @@ func (s *server) adminAccountParams(r *Request, account store.AccountRow) (param
 		return params, err
 	}
 	params.FTPLogins = ftpRows(logins)
+	if params.Notes, params.NoteCount, err = s.store.AccountNotes(ctx, r.Actor.Scope(hosting.AdminNotes), account.ID, 1, recentNotes); err != nil {
+		return params, err
+	}
 	params.Recent, _, err = s.store.Audit(ctx, scope, store.AuditFilter{Account: account.ID, Page: 1, PerPage: adminRecent})
 	return params, err
 }

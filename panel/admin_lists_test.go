@@ -117,3 +117,54 @@ func TestAMembershipIsRenewed(t *testing.T) {
 		}
 	})
 }
+
+func TestTheTeamNotesSomething(t *testing.T) {
+	w := newWorld(t)
+	path := "/admin/accounts/" + number(w.account.ID)
+	b := w.as(technician)
+	b.get(path + "/notes")
+	if p := b.follow(b.post(path+"/notes", "text", "<b>Rappelée</b>\nmardi")); p.doc.Find(".quote b").Length() != 0 || !strings.Contains(p.text(".quote"), "<b>Rappelée</b> mardi") {
+		t.Fatal(p.text("main"))
+	}
+	rows, _, err := w.store.AccountNotes(t.Context(), w.root.Scope(hosting.AdminNotes), w.account.ID, 1, 1)
+	w.must(err)
+	note := path + "/notes/" + number(rows[0].ID)
+	t.Run("what is no note is refused at the field", func(t *testing.T) {
+		b.post(path+"/notes", "text", "  ").refusedAt(t, "text")
+		b.post(path+"/notes", "text", strings.Repeat("é", 4001)).refusedAt(t, "text")
+		b.post(note, "text", "").refusedAt(t, "text")
+	})
+	t.Run("members see nothing of it", func(t *testing.T) {
+		o := w.as(owner)
+		for _, page := range []string{"/", "/activity", "/activity/download", "/people"} {
+			if p := o.get(page); strings.Contains(p.body, "Rappelée") || strings.Contains(p.body, "Note ajoutée") {
+				t.Errorf("%s tells of the note", page)
+			}
+		}
+		if p := o.get(note); p.status != http.StatusForbidden {
+			t.Error(p.status)
+		}
+	})
+	t.Run("it is changed by its author, not by way of another association", func(t *testing.T) {
+		if p := b.post("/admin/accounts/"+number(w.other.ID)+"/notes/"+number(rows[0].ID), "text", "x"); p.status != http.StatusNotFound {
+			t.Error(p.status)
+		}
+		b.get(note)
+		if p := b.follow(b.post(note, "text", "Rappelée, mercredi")); !strings.Contains(p.text(".quote"), "mercredi") {
+			t.Error(p.text("main"))
+		}
+	})
+	t.Run("a forged form removes nothing, an administrator does", func(t *testing.T) {
+		a := w.as(admin)
+		a.get(path + "/notes")
+		if p := a.post(note+"/delete", ticketField, "forged"); p.status != http.StatusForbidden {
+			t.Error(p.status)
+		}
+		if p := a.post(note, "text", "mine"); p.status != http.StatusForbidden {
+			t.Error("somebody else’s note was changed:", p.status)
+		}
+		if p := a.follow(a.post(note + "/delete")); p.doc.Find(".quote").Length() != 0 {
+			t.Error(p.text("main"))
+		}
+	})
+}

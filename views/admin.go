@@ -90,6 +90,8 @@ type AdminAccountParams struct {
 	Databases  []hosting.Database
 	FTPLogins  []FTPRow
 	Recent     []hosting.AuditEntry
+	Notes      []hosting.AccountNote // the last ones
+	NoteCount  int
 	CanWrite   bool // edit, remove, invite
 	CanSuspend bool
 	CanPersons bool // pages of persons

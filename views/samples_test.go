@@ -42,8 +42,13 @@ func samples() []sample {
 		solidaire  = hosting.Plan{ID: 2, Name: "solidaire", Label: "Solidaire", Sites: 8, Databases: 5, FTPLogins: 10, DiskMB: 10240}
 		grande     = hosting.Plan{ID: 3, Name: "grande", Label: "Grande", Sites: hosting.Unlimited, Databases: hosting.Unlimited, FTPLogins: 0, DiskMB: hosting.Unlimited}
 		plans      = []hosting.Plan{decouverte, solidaire, grande}
-		room       = Room{Plan: solidaire, Usage: hosting.Usage{Sites: 6, Databases: 5, FTPLogins: 3}, Space: hosting.Space{Used: 9_800 << 20, Bin: 300 << 20, Limit: 10_240 << 20}}
-		unlimited  = Room{Plan: grande, Usage: hosting.Usage{Sites: 1204}, Space: hosting.Space{Used: 80 << 30, Limit: hosting.Unlimited}}
+		notes      = []hosting.AccountNote{
+			{ID: 9, AccountID: 12, PersonID: 3, Author: "Maëlle Kerdoncuff", Text: "Yann passe mardi pour la cotisation.\nLui montrer les nouvelles statistiques.", CreatedAt: now.Add(-3 * time.Hour), EditedAt: at(-time.Hour)},
+			{ID: 8, AccountID: 12, PersonID: 6, Author: "theo@cancale.example", Text: "<b>Rappelée</b>", CreatedAt: now.AddDate(0, -2, 0)},
+			{ID: 7, AccountID: 12, Author: "cli:root", Text: strings.Repeat("anticonstitutionnellement", 9), CreatedAt: now.AddDate(-1, 0, 0)},
+		}
+		room      = Room{Plan: solidaire, Usage: hosting.Usage{Sites: 6, Databases: 5, FTPLogins: 3}, Space: hosting.Space{Used: 9_800 << 20, Bin: 300 << 20, Limit: 10_240 << 20}}
+		unlimited = Room{Plan: grande, Usage: hosting.Usage{Sites: 1204}, Space: hosting.Space{Used: 80 << 30, Limit: hosting.Unlimited}}
 	)
 	owner := hosting.PersonActor(maelle, []hosting.Membership{{PersonID: 3, AccountID: 12, Role: hosting.Owner}, {PersonID: 3, AccountID: 13, Role: hosting.Webmaster}}, "198.51.100.23", now)
 	member := Page{CSRF: session, Person: maelle, Actor: owner, Account: &baie, Accounts: []AccountChoice{{12, "Souffle en Baie"}, {13, "Le Café des Proches"}}, Path: "/sites", Now: now}
@@ -385,9 +390,12 @@ func samples() []sample {
 		{name: "admin-import-broken", page: AdminImportPage(admin, ImportParams{List: "x", Errors: errs("list", "import.no_name")})},
 		{name: "admin-account-new-no-plan", page: AdminAccountNewPage(admin, AccountNewParams{})},
 		{name: "admin-account-created", page: InvitationLinkPage(admin, InvitationLinkParams{Person: ines, Account: &fil, URL: link, Expires: now.AddDate(0, 0, 7), Next: "/admin/accounts/14", Admin: true})},
-		{name: "admin-account", page: AdminAccountPage(admin, AdminAccountParams{Account: baie, Room: room, People: people, Sites: sites, Databases: bases, FTPLogins: logins, Recent: audit, CanWrite: true, CanSuspend: true, CanPersons: true})},
-		{name: "admin-account-suspended", page: AdminAccountPage(admin, AdminAccountParams{Account: cafe, Room: unlimited, CanSuspend: true})},
+		{name: "admin-account", page: AdminAccountPage(admin, AdminAccountParams{Account: baie, Room: room, People: people, Sites: sites, Databases: bases, FTPLogins: logins, Recent: audit, Notes: notes, NoteCount: 5, CanWrite: true, CanSuspend: true, CanPersons: true})},
+		{name: "admin-account-suspended", page: AdminAccountPage(admin, AdminAccountParams{Account: cafe, Room: unlimited, CanSuspend: true, CanWrite: true})},
 		{name: "admin-account-removing", page: AdminAccountPage(admin, AdminAccountParams{Account: fil, Room: room, CanWrite: true, CanSuspend: true})},
+		{name: "admin-account-notes", page: AdminNotesPage(admin, NotesParams{Account: baie, List: list("/admin/accounts/12/notes", "", 3, 1), Rows: notes, Form: NoteForm{Text: "x", Errors: errs("text", "body.empty")}})},
+		{name: "admin-account-notes-none", page: AdminNotesPage(admin, NotesParams{Account: fil, List: list("/admin/accounts/14/notes", "", 0, 1)})},
+		{name: "admin-account-note", page: AdminNotePage(admin, NoteParams{Account: baie, Note: notes[0], Form: NoteForm{Text: notes[0].Text}})},
 		{name: "admin-account-edit", page: AdminAccountEditPage(admin, AccountEditParams{Account: baie, Form: AccountForm{Label: "Souffle en Baie", Plan: "grande", Expires: "2027-06-30", Note: baie.Note}, Plans: plans})},
 		{name: "admin-account-delete", page: AdminAccountDeletePage(admin, AccountDeleteParams{Account: baie, Days: 7, Sites: []hosting.Hostname{"souffle-en-baie.example", "xn--t-bga.example"}, Databases: []hosting.DatabaseName{"souffle_site"}, FTPLogins: []hosting.FTPName{"webmestre@souffle"}, People: people, Form: ConfirmForm{Confirm: "x", Errors: errs("confirm", "confirm.differs")}})},
 		{name: "admin-account-delete-empty", page: AdminAccountDeletePage(admin, AccountDeleteParams{Account: fil, Days: 1})},

@@ -17,6 +17,7 @@ var Rows = map[string]any{
 	"nodes":              &hosting.Node{},
 	"plans":              &hosting.Plan{},
 	"accounts":           &hosting.Account{},
+	"account_notes":      &hosting.AccountNote{},
 	"persons":            &hosting.Person{},
 	"memberships":        &hosting.Membership{},
 	"invitations":        &invitationRow{},
