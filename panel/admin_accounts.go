@@ -39,6 +39,10 @@ func (r *Request) accountFilter() (views.List, store.AccountFilter) {
 // listAccounts is GET /admin/accounts.
 func (s *server) listAccounts(r *Request) error {
 	list, filter := r.accountFilter()
+	return s.drawAccounts(r, list, filter, views.BulkForm{}, r.Render)
+}
+
+func (s *server) drawAccounts(r *Request, list views.List, filter store.AccountFilter, form views.BulkForm, answer answer) error {
 	rows, total, err := s.store.Accounts(r.Context(), r.Actor.Scope(r.need), filter)
 	if err != nil {
 		return err
@@ -52,9 +56,10 @@ func (s *server) listAccounts(r *Request) error {
 		List:      list,
 		Rows:      accountRows(rows),
 		Plans:     plans,
+		Bulk:      form,
 		CanCreate: r.Actor.Can(hosting.AdminAccounts),
 	}
-	return r.page(func(p views.Page) error { return r.Render(views.AdminAccountsPage(p, params)) })
+	return r.page(func(p views.Page) error { return answer(views.AdminAccountsPage(p, params)) })
 }
 
 // downloadAccounts is GET /admin/accounts/download: all that the list is

@@ -53,6 +53,7 @@ type AdminAccountsParams struct {
 	List      List
 	Rows      []AccountRow
 	Plans     []hosting.Plan
+	Bulk      BulkForm
 	CanCreate bool
 }
 

@@ -18,6 +18,8 @@ var Rows = map[string]any{
 	"plans":              &hosting.Plan{},
 	"accounts":           &hosting.Account{},
 	"account_notes":      &hosting.AccountNote{},
+	"bulk_acts":          &hosting.Bulk{},
+	"bulk_accounts":      &bulkAccount{},
 	"persons":            &hosting.Person{},
 	"memberships":        &hosting.Membership{},
 	"invitations":        &invitationRow{},
