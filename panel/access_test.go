@@ -62,8 +62,11 @@ func accessTable(w *world) []access {
 	mails, _, err := w.store.Mails(w.t.Context(), w.root.Scope(hosting.AdminMails), store.MailFilter{PerPage: 1})
 	w.must(err)
 	mail := "/admin/mails/" + number(mails[0].ID)
+	boss := hosting.PersonActor(w.people[admin], nil, "", time.Now())
+	drafted, err := w.store.DraftBulk(w.t.Context(), boss, store.BulkSpec{Act: hosting.BulkRenew, Accounts: []hosting.AccountID{w.account.ID}})
+	w.must(err)
+	bulk := number(drafted.ID)
 	newNote := func(w *world, _ string) string {
-		boss := hosting.PersonActor(w.people[admin], nil, "", time.Now())
 		note, err := w.store.AddAccountNote(w.t.Context(), boss, w.account.ID, "Rappelée")
 		w.must(err)
 		return number(note.ID)
@@ -296,6 +299,10 @@ func accessTable(w *world) []access {
 		{route: "GET /admin/accounts/:id/notes/:note", path: account + "/notes/{}", prepare: newNote, want: "303 403 403 403 403 403 200"},
 		{route: "POST /admin/accounts/:id/notes/:note", path: account + "/notes/{}", prepare: newNote, fields: []string{"text", "Vu"}, from: account, want: "403 403 403 403 403 403 303"},
 		{route: "POST /admin/accounts/:id/notes/:note/delete", path: account + "/notes/{}/delete", prepare: newNote, from: account, want: "403 403 403 403 403 403 303"},
+		{route: "POST /admin/accounts/bulk", want: "                          403   403   403   403   403   422   422"},
+		{route: "GET /admin/bulk/:id", path: "/admin/bulk/" + bulk, want: "   303   403   403   403   403   404   200"},
+		{route: "POST /admin/bulk/:id/start", path: "/admin/bulk/" + bulk + "/start", from: "/", want: "403 403 403 403 403 404 303"},
+		{route: "POST /admin/bulk/:id/stop", path: "/admin/bulk/" + bulk + "/stop", from: "/", want: "403 403 403 403 403 404 303"},
 		{route: "GET /admin/plans", want: "                                    303   403   403   403   403   403   200"},
 		{route: "GET /admin/plans/new", want: "                                303   403   403   403   403   403   200"},
 		{route: "POST /admin/plans/new", want: "                               403   403   403   403   403   403   422"},

@@ -379,6 +379,13 @@ func samples() []sample {
 		{name: "admin-calm", page: AdminHomePage(stranger, AdminHomeParams{Services: services[:2], CanAudit: true})},
 		{name: "admin-accounts", page: AdminAccountsPage(admin, AdminAccountsParams{List: list("/admin/accounts", "sort=label&plan=solidaire", 412, 4), Rows: accounts, Plans: plans, CanCreate: true})},
 		{name: "admin-accounts-none", page: AdminAccountsPage(stranger, AdminAccountsParams{List: list("/admin/accounts", "", 0, 1), CanCreate: true})},
+		{name: "admin-accounts-bulk-refused", page: AdminAccountsPage(admin, AdminAccountsParams{List: list("/admin/accounts", "dues=ended", 412, 4), Rows: accounts, Plans: plans, Bulk: BulkForm{Act: "plan", Accounts: []string{"12"}, Errors: errs("all", "bulk.none", "new_plan", "plan.unknown")}})},
+		{name: "admin-bulk-draft", page: AdminBulkPage(admin, BulkParams{Report: bulkReportOf(hosting.BulkDraft, hosting.BulkRenew)})},
+		{name: "admin-bulk-plan", page: AdminBulkPage(admin, BulkParams{Report: bulkReportOf(hosting.BulkDraft, hosting.BulkPlan), Plan: "Solidaire"})},
+		{name: "admin-bulk-nothing", page: AdminBulkPage(admin, BulkParams{Report: hosting.BulkReport{Bulk: hosting.Bulk{Act: hosting.BulkResume, State: hosting.BulkDraft}, Total: 2, Refused: []hosting.BulkReason{{Why: "bulk.why_live", N: 2, First: []string{"Souffle en Baie", "<b>Voile</b>"}}}}})},
+		{name: "admin-bulk-running", page: AdminBulkPage(admin, BulkParams{Report: bulkReportOf(hosting.BulkRunning, hosting.BulkSuspend)})},
+		{name: "admin-bulk-ended", page: AdminBulkPage(admin, BulkParams{Report: bulkReportOf(hosting.BulkEnded, hosting.BulkSuspend)})},
+		{name: "admin-bulk-well", page: AdminBulkPage(admin, BulkParams{Report: hosting.BulkReport{Bulk: hosting.Bulk{Act: hosting.BulkRenew, State: hosting.BulkEnded}, Total: 1, Done: 1}})},
 		{name: "admin-account-new", page: AdminAccountNewPage(admin, AccountNewParams{Form: AccountForm{Plan: "solidaire", Label: "Le Fil Clair", Name: "fil clair", Errors: errs("name", "account.name_invalid", "email", "email.invalid")}, Plans: plans})},
 		{name: "admin-import", page: AdminImportPage(admin, ImportParams{})},
 		{name: "admin-import-wrong", page: AdminImportPage(admin, ImportParams{List: "Nom;Nom court\n<b>Voile</b>;voile", New: 1, Wrong: 1, Rows: []ImportLine{
@@ -442,6 +449,24 @@ func doctorReport(now time.Time, well bool) config.Report {
 			config.Check{Name: "answer.ftp", Detail: "dial tcp 127.0.0.1:8621: connect: connection refused", Remedy: "doctor.service", Args: []string{"ftpd", "/var/lib/cancale/log"}},
 			config.Check{Name: "vhosts", Detail: "souffle-en-baie.example (12.conf a été modifié), apache/sites/00-essai.conf (n’appartient à aucun site)", Remedy: "doctor.parts", Args: []string{"/var/lib/cancale/log", "/var/lib/cancale"}},
 			config.Check{Name: "site.journee-mondiale-contre-la-mucoviscidose.souffle-en-baie.example", Detail: "Le dossier « www/public » que sert ce site est un lien qui mène hors de son espace.", Remedy: "doctor.site", Args: []string{"journee-mondiale-contre-la-mucoviscidose.souffle-en-baie.example"}})
+	}
+	return r
+}
+
+// bulkReportOf is an act on many associations, some of which refuse it.
+func bulkReportOf(state hosting.BulkState, act hosting.BulkAct) hosting.BulkReport {
+	r := hosting.BulkReport{
+		Bulk: hosting.Bulk{ID: 4, Act: act, State: state}, Total: 412, Waiting: 389, First: []string{"Souffle en Baie", "Le Fil Clair", "<b>Voile</b>"},
+		Refused: []hosting.BulkReason{
+			{Why: "bulk.why_no_end", N: 20, First: []string{"Le Café des Proches", "La Fanfare du Port", strings.Repeat("Association", 9)}},
+			{Why: "bulk.why_removing", N: 3, First: []string{"Chorale", "Ciné-club", "Yole"}},
+		},
+	}
+	switch state {
+	case hosting.BulkRunning:
+		r.Waiting, r.Done, r.Refused = 112, 280, nil
+	case hosting.BulkEnded:
+		r.Waiting, r.Done = 0, 389
 	}
 	return r
 }

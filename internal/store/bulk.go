@@ -216,7 +216,7 @@ func (s *Store) StopBulk(ctx context.Context, actor hosting.Actor, id hosting.Bu
 			return nil
 		}
 		t.note(0, string(bulk.Act), nil, nil)
-		err = t.Exec("UPDATE bulk_accounts SET state = 'refused', reason = 'bulk.why_stopped' WHERE bulk_id = ? AND state = 'waiting'", id).Error
+		err = t.Exec("UPDATE bulk_accounts SET state = 'refused', reason = ? WHERE bulk_id = ? AND state = 'waiting'", "bulk.why_stopped", id).Error
 		return errors.Join(err, t.Exec("UPDATE bulk_acts SET state = 'ended', ended_at = ? WHERE id = ?", t.now, id).Error)
 	})
 }
