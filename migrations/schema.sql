@@ -21,6 +21,19 @@ CREATE TABLE `accounts` (
   CONSTRAINT `accounts_plan` FOREIGN KEY (`plan_id`) REFERENCES `plans` (`id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
 
+CREATE TABLE `account_notes` (
+  `id` bigint(20) unsigned NOT NULL AUTO_INCREMENT,
+  `account_id` bigint(20) unsigned NOT NULL,
+  `person_id` bigint(20) unsigned NOT NULL,
+  `author` varchar(254) NOT NULL,
+  `text` text NOT NULL,
+  `created_at` datetime(6) NOT NULL,
+  `edited_at` datetime(6) DEFAULT NULL,
+  PRIMARY KEY (`id`),
+  KEY `account_notes_account` (`account_id`,`id`),
+  CONSTRAINT `account_notes_account` FOREIGN KEY (`account_id`) REFERENCES `accounts` (`id`) ON DELETE CASCADE
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
+
 CREATE TABLE `account_space` (
   `account_id` bigint(20) unsigned NOT NULL,
   `stopped` tinyint(1) NOT NULL,
@@ -70,6 +83,35 @@ CREATE TABLE `authenticators` (
   `created_at` datetime(6) NOT NULL,
   PRIMARY KEY (`person_id`),
   CONSTRAINT `authenticators_person` FOREIGN KEY (`person_id`) REFERENCES `persons` (`id`) ON DELETE CASCADE
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
+
+CREATE TABLE `bulk_accounts` (
+  `bulk_id` bigint(20) unsigned NOT NULL,
+  `account_id` bigint(20) unsigned NOT NULL,
+  `name` varchar(31) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  `label` varchar(120) NOT NULL,
+  `expires` datetime(6) DEFAULT NULL,
+  `state` varchar(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  `reason` varchar(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  PRIMARY KEY (`bulk_id`,`account_id`),
+  KEY `bulk_accounts_state` (`bulk_id`,`state`,`account_id`),
+  CONSTRAINT `bulk_accounts_bulk` FOREIGN KEY (`bulk_id`) REFERENCES `bulk_acts` (`id`) ON DELETE CASCADE
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
+
+CREATE TABLE `bulk_acts` (
+  `id` bigint(20) unsigned NOT NULL AUTO_INCREMENT,
+  `act` varchar(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  `plan` varchar(31) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  `announcement_id` bigint(20) unsigned NOT NULL,
+  `person_id` bigint(20) unsigned NOT NULL,
+  `actor` varchar(254) NOT NULL,
+  `source` varchar(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  `state` varchar(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  `created_at` datetime(6) NOT NULL,
+  `ended_at` datetime(6) DEFAULT NULL,
+  PRIMARY KEY (`id`),
+  KEY `bulk_acts_state` (`state`,`id`),
+  KEY `bulk_acts_created` (`created_at`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
 
 CREATE TABLE `database_passes` (

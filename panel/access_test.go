@@ -62,6 +62,15 @@ func accessTable(w *world) []access {
 	mails, _, err := w.store.Mails(w.t.Context(), w.root.Scope(hosting.AdminMails), store.MailFilter{PerPage: 1})
 	w.must(err)
 	mail := "/admin/mails/" + number(mails[0].ID)
+	boss := hosting.PersonActor(w.people[admin], nil, "", time.Now())
+	drafted, err := w.store.DraftBulk(w.t.Context(), boss, store.BulkSpec{Act: hosting.BulkRenew, Accounts: []hosting.AccountID{w.account.ID}})
+	w.must(err)
+	bulk := number(drafted.ID)
+	newNote := func(w *world, _ string) string {
+		note, err := w.store.AddAccountNote(w.t.Context(), boss, w.account.ID, "Rappelée")
+		w.must(err)
+		return number(note.ID)
+	}
 	newPlan := func(w *world, who string) string {
 		p, err := w.store.CreatePlan(w.t.Context(), w.root, hosting.PlanSpec{Name: hosting.PlanName("pour-" + who)})
 		w.must(err)
@@ -282,6 +291,7 @@ func accessTable(w *world) []access {
 
 		{route: "GET /admin", want: "                                          303   403   403   403   403   200   200"},
 		{route: "GET /admin/accounts", want: "                                 303   403   403   403   403   200   200"},
+		{route: "GET /admin/accounts/download", want: "                        303   403   403   403   403   200   200"},
 		{route: "GET /admin/accounts/new", want: "                             303   403   403   403   403   403   200"},
 		{route: "GET /admin/accounts/import", want: "                          303   403   403   403   403   403   200"},
 		{route: "POST /admin/accounts/import", want: "                         403   403   403   403   403   403   422"},
@@ -293,6 +303,16 @@ func accessTable(w *world) []access {
 		{route: "POST /admin/accounts/:id/delete", path: account + "/delete", want: "403 403 403 403  403   403   422"},
 		{route: "POST /admin/accounts/:id/suspend", path: account + "/suspend", want: "403 403 403 403 403  303   303"},
 		{route: "POST /admin/accounts/:id/resume", path: account + "/resume", want: "403 403 403 403  403   303   303"},
+		{route: "POST /admin/accounts/:id/renew", path: account + "/renew", want: "403 403 403 403  403   403   409"},
+		{route: "GET /admin/accounts/:id/notes", path: account + "/notes", want: "303 403 403 403  403   200   200"},
+		{route: "POST /admin/accounts/:id/notes", path: account + "/notes", want: "403 403 403 403 403  422   422"},
+		{route: "GET /admin/accounts/:id/notes/:note", path: account + "/notes/{}", prepare: newNote, want: "303 403 403 403 403 403 200"},
+		{route: "POST /admin/accounts/:id/notes/:note", path: account + "/notes/{}", prepare: newNote, fields: []string{"text", "Vu"}, from: account, want: "403 403 403 403 403 403 303"},
+		{route: "POST /admin/accounts/:id/notes/:note/delete", path: account + "/notes/{}/delete", prepare: newNote, from: account, want: "403 403 403 403 403 403 303"},
+		{route: "POST /admin/accounts/bulk", want: "                          403   403   403   403   403   422   422"},
+		{route: "GET /admin/bulk/:id", path: "/admin/bulk/" + bulk, want: "   303   403   403   403   403   404   200"},
+		{route: "POST /admin/bulk/:id/start", path: "/admin/bulk/" + bulk + "/start", from: "/", want: "403 403 403 403 403 404 303"},
+		{route: "POST /admin/bulk/:id/stop", path: "/admin/bulk/" + bulk + "/stop", from: "/", want: "403 403 403 403 403 404 303"},
 		{route: "GET /admin/plans", want: "                                    303   403   403   403   403   403   200"},
 		{route: "GET /admin/plans/new", want: "                                303   403   403   403   403   403   200"},
 		{route: "POST /admin/plans/new", want: "                               403   403   403   403   403   403   422"},

@@ -3,17 +3,23 @@ package panel
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
+	"time"
 
 	"github.com/a-h/templ"
 
 	"cancale/internal/hosting"
+	"cancale/internal/i18n"
 	"cancale/internal/store"
 	"cancale/views"
 )
 
-// listAccounts is GET /admin/accounts.
-func (s *server) listAccounts(r *Request) error {
-	list, page, sort, search := r.list("label", "plan", "state", "sites", "expires")
+var accountColumns = []string{"label", "plan", "state", "sites", "expires"}
+
+// accountFilter is what the address asks of the list of associations.
+func (r *Request) accountFilter() (views.List, store.AccountFilter) {
+	list, page, sort, search := r.list(accountColumns...)
 	filter := store.AccountFilter{
 		Search:  search,
 		State:   r.state(hosting.Live, hosting.Suspended, hosting.Removing),
@@ -24,6 +30,19 @@ func (s *server) listAccounts(r *Request) error {
 	if name, err := hosting.ParsePlanName(r.Query("plan")); err == nil {
 		filter.Plan = name
 	}
+	if dues := hosting.Dues(r.Query("dues")); slices.Contains(hosting.AllDues, dues) {
+		filter.Dues = dues
+	}
+	return list, filter
+}
+
+// listAccounts is GET /admin/accounts.
+func (s *server) listAccounts(r *Request) error {
+	list, filter := r.accountFilter()
+	return s.drawAccounts(r, list, filter, views.BulkForm{}, r.Render)
+}
+
+func (s *server) drawAccounts(r *Request, list views.List, filter store.AccountFilter, form views.BulkForm, answer answer) error {
 	rows, total, err := s.store.Accounts(r.Context(), r.Actor.Scope(r.need), filter)
 	if err != nil {
 		return err
@@ -37,9 +56,27 @@ func (s *server) listAccounts(r *Request) error {
 		List:      list,
 		Rows:      accountRows(rows),
 		Plans:     plans,
+		Bulk:      form,
 		CanCreate: r.Actor.Can(hosting.AdminAccounts),
 	}
-	return r.page(func(p views.Page) error { return r.Render(views.AdminAccountsPage(p, params)) })
+	return r.page(func(p views.Page) error { return answer(views.AdminAccountsPage(p, params)) })
+}
+
+// downloadAccounts is GET /admin/accounts/download: all that the list is
+// narrowed to, as a table.
+func (s *server) downloadAccounts(r *Request) error {
+	_, filter := r.accountFilter()
+	ctx := r.Context()
+	t := func(key string) string { return i18n.T(ctx, key) }
+	out := r.sheet("associations-"+r.now.Local().Format(time.DateOnly)+".csv",
+		t("field.account"), t("field.short_name"), t("field.plan"), t("field.state"), t("field.expires"),
+		t("field.sites"), t("field.databases"), t("field.ftp_logins"), t("field.disk")+" ("+t("unit.megabytes")+")", t("field.created"))
+	out.close(s.store.EachAccount(ctx, r.Actor.Scope(r.need), filter, func(a store.AccountRow) error {
+		out.row(labelOf(a.Account), string(a.Name), orName(a.Plan.Label, string(a.Plan.Name)), t("state.account."+string(a.State())), dayText(a.Expires),
+			strconv.Itoa(a.Usage.Sites), strconv.Itoa(a.Usage.Databases), strconv.Itoa(a.Usage.FTPLogins), strconv.FormatInt(a.Space.Used>>20, 10), dayText(&a.CreatedAt))
+		return nil
+	}))
+	return nil
 }
 
 func accountRows(rows []store.AccountRow) []views.AccountRow {
@@ -145,7 +182,10 @@ func (r *Request) adminAccount() (store.AccountRow, error) {
 	return r.srv.store.Account(r.Context(), r.Actor.Scope(r.need), hosting.AccountID(id))
 }
 
-const adminRecent = 10
+const (
+	adminRecent = 10
+	recentNotes = 3
+)
 
 // showAccount is GET /admin/accounts/:id. Whoever opens it acts for it from
 // then on: the member's pages show this association.
@@ -193,6 +233,9 @@ func (s *server) adminAccountParams(r *Request, account store.AccountRow) (param
 		return params, err
 	}
 	params.FTPLogins = ftpRows(logins)
+	if params.Notes, params.NoteCount, err = s.store.AccountNotes(ctx, r.Actor.Scope(hosting.AdminNotes), account.ID, 1, recentNotes); err != nil {
+		return params, err
+	}
 	params.Recent, _, err = s.store.Audit(ctx, scope, store.AuditFilter{Account: account.ID, Page: 1, PerPage: adminRecent})
 	return params, err
 }
@@ -256,6 +299,30 @@ func (s *server) suspendAccount(r *Request) error {
 // resumeAccount is POST /admin/accounts/:id/resume.
 func (s *server) resumeAccount(r *Request) error {
 	return s.onAccount(r, "account.resumed", s.store.ResumeAccount)
+}
+
+// renewAccount is POST /admin/accounts/:id/renew: a year more, from the end
+// that the page showed.
+func (s *server) renewAccount(r *Request) error {
+	account, err := r.adminAccount()
+	if err != nil {
+		return err
+	}
+	var form views.RenewForm
+	r.into(&form)
+	from, err := time.Parse(time.RFC3339Nano, form.From)
+	if err != nil {
+		return hosting.Refuse(hosting.Conflict, "", "account.renewed_already", labelOf(account.Account))
+	}
+	renewed, err := s.store.RenewAccount(r.Context(), r.Actor, account.ID, from, form.Resume)
+	if err != nil {
+		return err
+	}
+	r.Flash("account.renewed", labelOf(renewed), i18n.Date(r.Context(), *renewed.Expires))
+	if form.Next == "/admin" {
+		return r.Redirect("/admin")
+	}
+	return r.Redirect("/admin/accounts/%d", account.ID)
 }
 
 func (s *server) onAccount(r *Request, done string, act func(context.Context, hosting.Actor, hosting.AccountID) error) error {

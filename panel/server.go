@@ -129,6 +129,10 @@ func (s *server) run(ctx context.Context) error {
 		s.postman(ctx)
 		return nil
 	})
+	group.Go(func() error {
+		s.doBulks(ctx)
+		return nil
+	})
 	return group.Wait()
 }
 

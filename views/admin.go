@@ -44,14 +44,16 @@ type AccountRow struct {
 }
 
 // AdminAccountsParams is the list of associations. Filters of the query: q,
-// state (live, suspended, removing), plan (its name). Columns to sort by: label,
-// plan, state, sites, expires.
+// state (live, suspended, removing), plan (its name), dues (valid, soon, ended,
+// open). Columns to sort by: label, plan, state, sites, expires. GET
+// /admin/accounts/download is the whole list as a table.
 //
 //	templ AdminAccountsPage(page Page, p AdminAccountsParams) // GET /admin/accounts
 type AdminAccountsParams struct {
 	List      List
 	Rows      []AccountRow
 	Plans     []hosting.Plan
+	Bulk      BulkForm
 	CanCreate bool
 }
 
@@ -89,9 +91,18 @@ type AdminAccountParams struct {
 	Databases  []hosting.Database
 	FTPLogins  []FTPRow
 	Recent     []hosting.AuditEntry
+	Notes      []hosting.AccountNote // the last ones
+	NoteCount  int
 	CanWrite   bool // edit, remove, invite
 	CanSuspend bool
 	CanPersons bool // pages of persons
+}
+
+// RenewForm is POST /admin/accounts/:id/renew: a year more.
+type RenewForm struct {
+	From   string `form:"from"`   // the end that the page showed, as RFC 3339
+	Resume bool   `form:"resume"` // and the suspended account comes back
+	Next   string `form:"next"`   // "/admin" to come back to the overview
 }
 
 // AccountEditParams changes an association.
@@ -339,6 +350,17 @@ func planFilter(ctx context.Context, plans []hosting.Plan) []ui.Option {
 	options := []ui.Option{{Value: "", Label: i18n.T(ctx, "list.all_plans")}}
 	for _, p := range plans {
 		options = append(options, ui.Option{Value: string(p.Name), Label: planLabel(p)})
+	}
+	return options
+}
+
+// renewFrom is the end of a membership as RenewForm holds it.
+func renewFrom(end time.Time) string { return end.UTC().Format(time.RFC3339Nano) }
+
+func duesFilter(ctx context.Context) []ui.Option {
+	options := []ui.Option{{Value: "", Label: i18n.T(ctx, "list.all_plans")}}
+	for _, d := range hosting.AllDues {
+		options = append(options, ui.Option{Value: string(d), Label: i18n.T(ctx, "dues."+string(d))})
 	}
 	return options
 }

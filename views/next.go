@@ -147,7 +147,7 @@ func workBadge(ctx context.Context, w hosting.Work) (kind, icon, text string) {
 // workLink is where a row of the queue is dealt with, and the word for it.
 func workLink(ctx context.Context, page Page, w hosting.Work) (url, text string) {
 	n := func(path string) string { return path + strconv.FormatUint(w.ID, 10) }
-	if (w.Kind == hosting.WorkMembership || w.Kind == hosting.WorkFull) && !page.Actor.Can(hosting.AdminAccounts) {
+	if w.Kind == hosting.WorkMembership || w.Kind == hosting.WorkFull && !page.Actor.Can(hosting.AdminAccounts) {
 		return n("/admin/accounts/"), i18n.T(ctx, "work.look")
 	}
 	switch w.Kind {
@@ -157,8 +157,6 @@ func workLink(ctx context.Context, page Page, w hosting.Work) (url, text string)
 		return n("/databases/"), i18n.T(ctx, "overview.handle")
 	case hosting.WorkRequest:
 		return n("/admin/requests/"), i18n.T(ctx, "work.answer")
-	case hosting.WorkMembership:
-		return n("/admin/accounts/") + "/edit", i18n.T(ctx, "overview.extend")
 	case hosting.WorkFull:
 		return n("/admin/accounts/") + "/edit", i18n.T(ctx, "work.change_plan")
 	case hosting.WorkTask:

@@ -95,6 +95,21 @@ func (l List) Last() int {
 // PageURL leads to page n.
 func (l List) PageURL(n int) string { return l.with("page", strconv.Itoa(n)) }
 
+// Under leads to what is below the list, such as its download, with its
+// filters and its order.
+func (l List) Under(rest string) string {
+	q := url.Values{}
+	for k, v := range l.Query {
+		if len(v) > 0 && v[0] != "" && k != "page" {
+			q[k] = v
+		}
+	}
+	if len(q) == 0 {
+		return l.Path + rest
+	}
+	return l.Path + rest + "?" + q.Encode()
+}
+
 // SortURL sorts by column, or turns the order round when it is sorted so.
 func (l List) SortURL(column string) string {
 	if l.Query.Get("sort") == column {

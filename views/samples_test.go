@@ -42,8 +42,13 @@ func samples() []sample {
 		solidaire  = hosting.Plan{ID: 2, Name: "solidaire", Label: "Solidaire", Sites: 8, Databases: 5, FTPLogins: 10, DiskMB: 10240}
 		grande     = hosting.Plan{ID: 3, Name: "grande", Label: "Grande", Sites: hosting.Unlimited, Databases: hosting.Unlimited, FTPLogins: 0, DiskMB: hosting.Unlimited}
 		plans      = []hosting.Plan{decouverte, solidaire, grande}
-		room       = Room{Plan: solidaire, Usage: hosting.Usage{Sites: 6, Databases: 5, FTPLogins: 3}, Space: hosting.Space{Used: 9_800 << 20, Bin: 300 << 20, Limit: 10_240 << 20}}
-		unlimited  = Room{Plan: grande, Usage: hosting.Usage{Sites: 1204}, Space: hosting.Space{Used: 80 << 30, Limit: hosting.Unlimited}}
+		notes      = []hosting.AccountNote{
+			{ID: 9, AccountID: 12, PersonID: 3, Author: "Maëlle Kerdoncuff", Text: "Yann passe mardi pour la cotisation.\nLui montrer les nouvelles statistiques.", CreatedAt: now.Add(-3 * time.Hour), EditedAt: at(-time.Hour)},
+			{ID: 8, AccountID: 12, PersonID: 6, Author: "theo@cancale.example", Text: "<b>Rappelée</b>", CreatedAt: now.AddDate(0, -2, 0)},
+			{ID: 7, AccountID: 12, Author: "cli:root", Text: strings.Repeat("anticonstitutionnellement", 9), CreatedAt: now.AddDate(-1, 0, 0)},
+		}
+		room      = Room{Plan: solidaire, Usage: hosting.Usage{Sites: 6, Databases: 5, FTPLogins: 3}, Space: hosting.Space{Used: 9_800 << 20, Bin: 300 << 20, Limit: 10_240 << 20}}
+		unlimited = Room{Plan: grande, Usage: hosting.Usage{Sites: 1204}, Space: hosting.Space{Used: 80 << 30, Limit: hosting.Unlimited}}
 	)
 	owner := hosting.PersonActor(maelle, []hosting.Membership{{PersonID: 3, AccountID: 12, Role: hosting.Owner}, {PersonID: 3, AccountID: 13, Role: hosting.Webmaster}}, "198.51.100.23", now)
 	member := Page{CSRF: session, Person: maelle, Actor: owner, Account: &baie, Accounts: []AccountChoice{{12, "Souffle en Baie"}, {13, "Le Café des Proches"}}, Path: "/sites", Now: now}
@@ -377,6 +382,13 @@ func samples() []sample {
 		{name: "admin-calm", page: AdminHomePage(stranger, AdminHomeParams{Services: services[:2], CanAudit: true})},
 		{name: "admin-accounts", page: AdminAccountsPage(admin, AdminAccountsParams{List: list("/admin/accounts", "sort=label&plan=solidaire", 412, 4), Rows: accounts, Plans: plans, CanCreate: true})},
 		{name: "admin-accounts-none", page: AdminAccountsPage(stranger, AdminAccountsParams{List: list("/admin/accounts", "", 0, 1), CanCreate: true})},
+		{name: "admin-accounts-bulk-refused", page: AdminAccountsPage(admin, AdminAccountsParams{List: list("/admin/accounts", "dues=ended", 412, 4), Rows: accounts, Plans: plans, Bulk: BulkForm{Act: "plan", Accounts: []string{"12"}, Errors: errs("all", "bulk.none", "new_plan", "plan.unknown")}})},
+		{name: "admin-bulk-draft", page: AdminBulkPage(admin, BulkParams{Report: bulkReportOf(hosting.BulkDraft, hosting.BulkRenew)})},
+		{name: "admin-bulk-plan", page: AdminBulkPage(admin, BulkParams{Report: bulkReportOf(hosting.BulkDraft, hosting.BulkPlan), Plan: "Solidaire"})},
+		{name: "admin-bulk-nothing", page: AdminBulkPage(admin, BulkParams{Report: hosting.BulkReport{Bulk: hosting.Bulk{Act: hosting.BulkResume, State: hosting.BulkDraft}, Total: 2, Refused: []hosting.BulkReason{{Why: "bulk.why_live", N: 2, First: []string{"Souffle en Baie", "<b>Voile</b>"}}}}})},
+		{name: "admin-bulk-running", page: AdminBulkPage(admin, BulkParams{Report: bulkReportOf(hosting.BulkRunning, hosting.BulkSuspend)})},
+		{name: "admin-bulk-ended", page: AdminBulkPage(admin, BulkParams{Report: bulkReportOf(hosting.BulkEnded, hosting.BulkSuspend)})},
+		{name: "admin-bulk-well", page: AdminBulkPage(admin, BulkParams{Report: hosting.BulkReport{Bulk: hosting.Bulk{Act: hosting.BulkRenew, State: hosting.BulkEnded}, Total: 1, Done: 1}})},
 		{name: "admin-account-new", page: AdminAccountNewPage(admin, AccountNewParams{Form: AccountForm{Plan: "solidaire", Label: "Le Fil Clair", Name: "fil clair", Errors: errs("name", "account.name_invalid", "email", "email.invalid")}, Plans: plans})},
 		{name: "admin-import", page: AdminImportPage(admin, ImportParams{})},
 		{name: "admin-import-wrong", page: AdminImportPage(admin, ImportParams{List: "Nom;Nom court\n<b>Voile</b>;voile", New: 1, Wrong: 1, Rows: []ImportLine{
@@ -388,9 +400,12 @@ func samples() []sample {
 		{name: "admin-import-broken", page: AdminImportPage(admin, ImportParams{List: "x", Errors: errs("list", "import.no_name")})},
 		{name: "admin-account-new-no-plan", page: AdminAccountNewPage(admin, AccountNewParams{})},
 		{name: "admin-account-created", page: InvitationLinkPage(admin, InvitationLinkParams{Person: ines, Account: &fil, URL: link, Expires: now.AddDate(0, 0, 7), Next: "/admin/accounts/14", Admin: true})},
-		{name: "admin-account", page: AdminAccountPage(admin, AdminAccountParams{Account: baie, Room: room, People: people, Sites: sites, Databases: bases, FTPLogins: logins, Recent: audit, CanWrite: true, CanSuspend: true, CanPersons: true})},
-		{name: "admin-account-suspended", page: AdminAccountPage(admin, AdminAccountParams{Account: cafe, Room: unlimited, CanSuspend: true})},
+		{name: "admin-account", page: AdminAccountPage(admin, AdminAccountParams{Account: baie, Room: room, People: people, Sites: sites, Databases: bases, FTPLogins: logins, Recent: audit, Notes: notes, NoteCount: 5, CanWrite: true, CanSuspend: true, CanPersons: true})},
+		{name: "admin-account-suspended", page: AdminAccountPage(admin, AdminAccountParams{Account: cafe, Room: unlimited, CanSuspend: true, CanWrite: true})},
 		{name: "admin-account-removing", page: AdminAccountPage(admin, AdminAccountParams{Account: fil, Room: room, CanWrite: true, CanSuspend: true})},
+		{name: "admin-account-notes", page: AdminNotesPage(admin, NotesParams{Account: baie, List: list("/admin/accounts/12/notes", "", 3, 1), Rows: notes, Form: NoteForm{Text: "x", Errors: errs("text", "body.empty")}})},
+		{name: "admin-account-notes-none", page: AdminNotesPage(admin, NotesParams{Account: fil, List: list("/admin/accounts/14/notes", "", 0, 1)})},
+		{name: "admin-account-note", page: AdminNotePage(admin, NoteParams{Account: baie, Note: notes[0], Form: NoteForm{Text: notes[0].Text}})},
 		{name: "admin-account-edit", page: AdminAccountEditPage(admin, AccountEditParams{Account: baie, Form: AccountForm{Label: "Souffle en Baie", Plan: "grande", Expires: "2027-06-30", Note: baie.Note}, Plans: plans})},
 		{name: "admin-account-delete", page: AdminAccountDeletePage(admin, AccountDeleteParams{Account: baie, Days: 7, Sites: []hosting.Hostname{"souffle-en-baie.example", "xn--t-bga.example"}, Databases: []hosting.DatabaseName{"souffle_site"}, FTPLogins: []hosting.FTPName{"webmestre@souffle"}, People: people, Form: ConfirmForm{Confirm: "x", Errors: errs("confirm", "confirm.differs")}})},
 		{name: "admin-account-delete-empty", page: AdminAccountDeletePage(admin, AccountDeleteParams{Account: fil, Days: 1})},
@@ -437,6 +452,24 @@ func doctorReport(now time.Time, well bool) config.Report {
 			config.Check{Name: "answer.ftp", Detail: "dial tcp 127.0.0.1:8621: connect: connection refused", Remedy: "doctor.service", Args: []string{"ftpd", "/var/lib/cancale/log"}},
 			config.Check{Name: "vhosts", Detail: "souffle-en-baie.example (12.conf a été modifié), apache/sites/00-essai.conf (n’appartient à aucun site)", Remedy: "doctor.parts", Args: []string{"/var/lib/cancale/log", "/var/lib/cancale"}},
 			config.Check{Name: "site.journee-mondiale-contre-la-mucoviscidose.souffle-en-baie.example", Detail: "Le dossier « www/public » que sert ce site est un lien qui mène hors de son espace.", Remedy: "doctor.site", Args: []string{"journee-mondiale-contre-la-mucoviscidose.souffle-en-baie.example"}})
+	}
+	return r
+}
+
+// bulkReportOf is an act on many associations, some of which refuse it.
+func bulkReportOf(state hosting.BulkState, act hosting.BulkAct) hosting.BulkReport {
+	r := hosting.BulkReport{
+		Bulk: hosting.Bulk{ID: 4, Act: act, State: state}, Total: 412, Waiting: 389, First: []string{"Souffle en Baie", "Le Fil Clair", "<b>Voile</b>"},
+		Refused: []hosting.BulkReason{
+			{Why: "bulk.why_no_end", N: 20, First: []string{"Le Café des Proches", "La Fanfare du Port", strings.Repeat("Association", 9)}},
+			{Why: "bulk.why_removing", N: 3, First: []string{"Chorale", "Ciné-club", "Yole"}},
+		},
+	}
+	switch state {
+	case hosting.BulkRunning:
+		r.Waiting, r.Done, r.Refused = 112, 280, nil
+	case hosting.BulkEnded:
+		r.Waiting, r.Done = 0, 389
 	}
 	return r
 }

@@ -39,6 +39,7 @@ const (
 	AdminRead     Permission = "admin.read"     // overview, associations, all sites, services
 	AdminAccounts Permission = "admin.accounts" // create, edit and remove associations
 	AdminSuspend  Permission = "admin.suspend"  // suspend and resume associations
+	AdminNotes    Permission = "admin.notes"    // what the team notes of associations, for itself
 	AdminPlans    Permission = "admin.plans"
 	AdminPersons  Permission = "admin.persons"
 	AdminAudit    Permission = "admin.audit"
@@ -55,8 +56,8 @@ var roleMay = map[Role][]Permission{
 }
 
 var platformMay = map[PlatformRole][]Permission{
-	Administrator: {AdminRead, AdminAccounts, AdminSuspend, AdminPlans, AdminPersons, AdminAudit, AdminSettings, AdminMails, AdminRequests, AdminActAs},
-	Technician:    {AdminRead, AdminSuspend, AdminAudit, AdminRequests},
+	Administrator: {AdminRead, AdminAccounts, AdminSuspend, AdminNotes, AdminPlans, AdminPersons, AdminAudit, AdminSettings, AdminMails, AdminRequests, AdminActAs},
+	Technician:    {AdminRead, AdminSuspend, AdminNotes, AdminAudit, AdminRequests},
 }
 
 // technicianMay is what a technician may do in every account besides.

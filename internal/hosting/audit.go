@@ -11,7 +11,7 @@ var auditNouns = map[string][]string{
 	"database": {"database"},
 	"ftp":      {"ftp"},
 	"people":   {"person", "membership", "invitation"},
-	"account":  {"account", "plan", "notice", "sweep"},
+	"account":  {"account", "account_note", "plan", "notice", "sweep"},
 	"request":  {"request"},
 }
 

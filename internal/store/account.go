@@ -17,7 +17,7 @@ type AccountFilter struct {
 	Search        string // in the name or the label
 	Plan          hosting.PlanName
 	State         hosting.State // live, suspended or removing
-	ExpiresBefore time.Time
+	Dues          hosting.Dues
 	Page, PerPage int
 	Sort          string // "name", "label", "plan", "state", "sites", "created", "expires"; "-" before it turns the order
 }
@@ -49,27 +49,7 @@ var accountSorts = map[string]string{
 // Accounts lists the accounts in scope: one page of them, and how many there
 // are in all.
 func (s *Store) Accounts(ctx context.Context, scope hosting.Scope, f AccountFilter) ([]AccountRow, int, error) {
-	c := scoped(scope, "a.id").and("a.kept_until IS NULL")
-	if f.Search != "" {
-		c.and("a.name LIKE ? OR a.label LIKE ?", like(strings.ToLower(f.Search)), like(f.Search))
-	}
-	if f.Plan != "" {
-		c.and("p.name = ?", f.Plan)
-	}
-	if !f.ExpiresBefore.IsZero() {
-		c.and("a.expires < ?", f.ExpiresBefore.UTC())
-	}
-	switch f.State {
-	case "":
-	case hosting.Removing:
-		c.and("a.removing = 1")
-	case hosting.Suspended:
-		c.and("a.removing = 0 AND a.suspended = 1")
-	case hosting.Live:
-		c.and("a.removing = 0 AND a.suspended = 0")
-	default:
-		c.and("1 = 0")
-	}
+	c := f.conditions(scope)
 	db := s.db.WithContext(ctx)
 	from := " FROM accounts a JOIN plans p ON p.id = a.plan_id" + c.where()
 	total, err := one[int](db, "SELECT COUNT(*)"+from, c.args...)
@@ -82,6 +62,62 @@ func (s *Store) Accounts(ctx context.Context, scope hosting.Scope, f AccountFilt
 		return nil, 0, err
 	}
 	return rows, total, completeAccounts(db, rows)
+}
+
+// conditions are what the filter asks of accounts a, with plans p, in scope.
+func (f AccountFilter) conditions(scope hosting.Scope) *conditions {
+	c := scoped(scope, "a.id").and("a.kept_until IS NULL")
+	if f.Search != "" {
+		c.and("a.name LIKE ? OR a.label LIKE ?", like(strings.ToLower(f.Search)), like(f.Search))
+	}
+	if f.Plan != "" {
+		c.and("p.name = ?", f.Plan)
+	}
+	switch f.State {
+	case "":
+	case hosting.Removing:
+		c.and("a.removing = 1")
+	case hosting.Suspended:
+		c.and("a.removing = 0 AND a.suspended = 1")
+	case hosting.Live:
+		c.and("a.removing = 0 AND a.suspended = 0")
+	default:
+		c.and("1 = 0")
+	}
+	switch at := now(); f.Dues {
+	case "":
+	case hosting.DuesValid:
+		c.and("a.expires > ?", at)
+	case hosting.DuesSoon:
+		c.and("a.expires > ? AND a.expires <= ?", at, at.Add(hosting.EndsSoon))
+	case hosting.DuesEnded:
+		c.and("a.expires <= ?", at)
+	case hosting.DuesOpen:
+		c.and("a.expires IS NULL")
+	default:
+		c.and("1 = 0")
+	}
+	return c
+}
+
+// EachAccount hands to fn the accounts that a filter matches, all pages of it
+// in its order. An error of fn ends it.
+func (s *Store) EachAccount(ctx context.Context, scope hosting.Scope, f AccountFilter, fn func(AccountRow) error) error {
+	f.PerPage = maxPerPage
+	for f.Page = 1; ; f.Page++ {
+		rows, total, err := s.Accounts(ctx, scope, f)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if err := fn(row); err != nil {
+				return err
+			}
+		}
+		if f.Page*f.PerPage >= total {
+			return nil
+		}
+	}
 }
 
 // AccountsAmong reads those of the accounts that are in scope, by label, without
@@ -330,29 +366,86 @@ func (s *Store) ResumeAccount(ctx context.Context, actor hosting.Actor, id hosti
 
 func (s *Store) setSuspended(ctx context.Context, actor hosting.Actor, action string, id hosting.AccountID, suspended bool) error {
 	return s.write(ctx, actor, action, func(t *tx) error {
-		before, err := t.lockAccount(id, hosting.AdminSuspend)
+		before, err := t.standingAccount(id, hosting.AdminSuspend)
 		if err != nil {
 			return err
-		}
-		if before.Removing {
-			return hosting.Refuse(hosting.Conflict, "", "account.removing", string(before.Name))
 		}
 		if t.same = before.Suspended == suspended; t.same {
 			return nil
 		}
-		if err := t.Exec("UPDATE accounts SET suspended = ? WHERE id = ?", suspended, id).Error; err != nil {
+		return t.setSuspended(before, suspended)
+	})
+}
+
+// standingAccount locks an account that is not on its way out.
+func (t *tx) standingAccount(id hosting.AccountID, permission hosting.Permission) (hosting.Account, error) {
+	account, err := t.lockAccount(id, permission)
+	if err == nil && account.Removing {
+		err = hosting.Refuse(hosting.Conflict, "", "account.removing", string(account.Name))
+	}
+	return account, err
+}
+
+func (t *tx) setSuspended(before hosting.Account, suspended bool) error {
+	if err := t.Exec("UPDATE accounts SET suspended = ? WHERE id = ?", suspended, before.ID).Error; err != nil {
+		return err
+	}
+	for _, table := range placed {
+		if err := t.raise(table, "account_id = ? AND removing = 0", before.ID); err != nil {
 			return err
 		}
-		for _, table := range placed {
-			if err := t.raise(table, "account_id = ? AND removing = 0", id); err != nil {
-				return err
-			}
+	}
+	after := before
+	after.Suspended = suspended
+	action := "account.resume"
+	if suspended {
+		action = "account.suspend"
+	}
+	t.noteAs(action, before.ID, string(before.Name), before, after)
+	return nil
+}
+
+// RenewAccount makes the membership of an account last a year longer, as
+// hosting.Renewed says. from is the end that whoever renews it has seen: when
+// it is another by now, somebody was quicker, and nothing is done. FTP logins,
+// which shut at the end, are open again at once; an account that the team has
+// suspended comes back when resume asks for it.
+func (s *Store) RenewAccount(ctx context.Context, actor hosting.Actor, id hosting.AccountID, from time.Time, resume bool) (hosting.Account, error) {
+	var account hosting.Account
+	err := s.write(ctx, actor, "account.renew", func(t *tx) error {
+		before, err := t.standingAccount(id, hosting.AdminAccounts)
+		if err != nil {
+			return err
 		}
-		after := before
-		after.Suspended = suspended
-		t.note(id, string(before.Name), before, after)
+		if before.Expires != nil && !before.Expires.Equal(from) {
+			return hosting.Refuse(hosting.Conflict, "", "account.renewed_already", string(before.Name))
+		}
+		if account, err = t.renew(before); err != nil || !resume || !before.Suspended {
+			return err
+		}
+		if err := t.allow(id, "account", hosting.AdminSuspend); err != nil {
+			return err
+		}
+		if err := t.setSuspended(account, false); err != nil {
+			return err
+		}
+		account.Suspended = false
 		return nil
 	})
+	return account, err
+}
+
+func (t *tx) renew(before hosting.Account) (hosting.Account, error) {
+	if before.Expires == nil {
+		return before, hosting.Refuse(hosting.Conflict, "", "account.no_end", string(before.Name))
+	}
+	after := before
+	after.Expires = stored(new(hosting.Renewed(*before.Expires, t.now)))
+	if err := t.Exec("UPDATE accounts SET expires = ? WHERE id = ?", after.Expires, before.ID).Error; err != nil {
+		return before, err
+	}
+	t.noteAs("account.renew", before.ID, string(before.Name), before, after)
+	return after, nil
 }
 
 // RemoveAccount takes an account and all that it has out of service. For some

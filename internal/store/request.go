@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"time"
 
@@ -100,13 +99,9 @@ func (t *tx) slowDown() error {
 
 // say adds a message and tells the other side.
 func (t *tx) say(request hosting.Request, body string, team bool) error {
-	author := t.actor.Name
-	person, err := one[hosting.Person](t.DB, "SELECT * FROM persons WHERE id = ?", t.actor.Person)
-	if err != nil && !errors.Is(err, errNoRow) { // the machine itself is no person
+	author, err := t.authorName()
+	if err != nil {
 		return err
-	}
-	if person.Name != "" {
-		author = person.Name
 	}
 	message := hosting.RequestMessage{RequestID: request.ID, PersonID: t.actor.Person, Author: author, Team: team, Body: body, CreatedAt: t.now}
 	if err := t.Create(&message).Error; err != nil {

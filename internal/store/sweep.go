@@ -83,7 +83,7 @@ func (s *Store) Sweep(ctx context.Context) (int, error) {
 				return err
 			}
 		}
-		return sweepMails(db, now)
+		return errors.Join(sweepMails(db, now), sweepBulks(db, now))
 	})
 }
 
