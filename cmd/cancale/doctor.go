@@ -430,7 +430,7 @@ func (d *doctor) trash(ctx context.Context) {
 	if err == nil && n > 0 {
 		err = errors.New(i18n.T(ctx, "doctor.trash_overdue", n))
 	}
-	d.note(ctx, "trash", "", err, "doctor.trash")
+	d.note(ctx, "trash", "", err, "doctor.trash", d.layout.Logs())
 }
 
 // mostNamed is how many things of one kind that failed are named one by one.

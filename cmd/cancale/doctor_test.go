@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -170,5 +171,46 @@ func TestDoctorNamesWhatDiffers(t *testing.T) {
 	r = cancaleUp(t, data).start()
 	if wrong := allWell(); wrong != "" {
 		t.Error(wrong)
+	}
+}
+
+// TestRemediesAreCommands reads what people are told to type, in both languages.
+func TestRemediesAreCommands(t *testing.T) {
+	named := regexp.MustCompile(`\bcancale ((?:--?[a-z]+(?: \{[0-9]\})?|\{[0-9]\}|[a-z]+)(?: (?:--?[a-z]+(?: \{[0-9]\})?|\{[0-9]\}|[a-z]+))*)`)
+	found := 0
+	for _, lang := range []string{"fr", "en"} {
+		text, err := os.ReadFile("../../internal/i18n/" + lang + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var texts map[string]string
+		if err := json.Unmarshal(text, &texts); err != nil {
+			t.Fatal(err)
+		}
+		for key, text := range texts {
+			if !strings.HasPrefix(key, "doctor.") {
+				continue
+			}
+			for _, line := range named.FindAllStringSubmatch(text, -1) {
+				found++
+				words := strings.Fields(strings.NewReplacer("{0}", "something", "{1}", "something").Replace(line[1]))
+				cmd, rest, err := newRoot().Find(words)
+				if err == nil && !cmd.Runnable() {
+					err = errors.New("it only groups others")
+				}
+				if err == nil {
+					err = cmd.ParseFlags(rest)
+				}
+				if err == nil {
+					err = cmd.ValidateArgs(cmd.Flags().Args())
+				}
+				if err != nil {
+					t.Errorf("%s, %s: cancale %s: %v", lang, key, line[1], err)
+				}
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d commands were found", found)
 	}
 }

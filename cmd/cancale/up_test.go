@@ -470,3 +470,46 @@ func TestEnterRunsAsTheSite(t *testing.T) {
 		t.Errorf("a site that is not there: %v", err)
 	}
 }
+
+// TestUpOutlivesAnUpgrade takes the program's file away, as an upgrade does that
+// puts a newer one in its place, and then ends every service.
+func TestUpOutlivesAnUpgrade(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "cancale")
+	text, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(program, text, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(dir, "data")
+	t.Cleanup(func() { sayLogs(t, data) })
+	r := cancaleUp(t, data)
+	r.cmd.Path = program
+	r.start()
+	if err := os.Remove(program); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"mariadb", "apache", "agent", "ftpd", "panel"} {
+		old := r.service(name).PID
+		if err := syscall.Kill(old, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		within(t, patient, name+" runs again", func() bool {
+			now := r.service(name)
+			return now.PID != old && now.State == supervise.Running
+		})
+	}
+	must(t, data, "account", "create", "asso", "--label", "Asso")
+	must(t, data, "site", "create", "after.example", "--account", "asso", "--wait=90s")
+	if code, _, err := r.visit("after.example", "/"); code != 200 {
+		t.Errorf("%d %v", code, err)
+	}
+	if wrong := r.diagnosis(); wrong["answer.http"] != "" || wrong["apache.configuration"] != "" {
+		t.Errorf("doctor: %v", wrong)
+	}
+}

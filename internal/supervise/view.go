@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -63,7 +64,7 @@ func (v View) Exec(program string, args, env []string) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("private mounts: %w", err)
 	}
-	if err := unix.Mount("tmpfs", viewRoot, "tmpfs", viewQuiet, "mode=0711,size=1M,nr_inodes=4k"); err != nil {
+	if err := unix.Mount("tmpfs", viewRoot, "tmpfs", viewQuiet, "mode=0711,nr_inodes=4k"); err != nil {
 		return fmt.Errorf("root: %w", err)
 	}
 	unix.Umask(0)
@@ -237,7 +238,13 @@ func show(from, to string, attributes uint64) error {
 	if err != nil {
 		return err
 	}
-	if err := unix.Mount(from, target, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+	err = unix.Mount(from, target, "", unix.MS_BIND|unix.MS_REC, "")
+	if errors.Is(err, unix.ENOENT) && info.Mode().IsRegular() {
+		// A newer program took its name, as an upgrade does: what has no name cannot
+		// be mounted anywhere any more.
+		return copyFile(from, target, info.Mode().Perm())
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", to, err)
 	}
 	attr := unix.MountAttr{Attr_set: attributes | unix.MOUNT_ATTR_NOSUID}
@@ -248,6 +255,20 @@ func show(from, to string, attributes uint64) error {
 		return fmt.Errorf("attributes of %s: %w", to, err)
 	}
 	return nil
+}
+
+func copyFile(from, to string, mode fs.FileMode) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Chmod(mode), out.Close())
 }
 
 // enterView makes viewRoot the root, which nobody may change.
