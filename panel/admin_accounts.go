@@ -275,7 +275,19 @@ func (s *server) updateAccount(r *Request) error {
 	var form views.AccountForm
 	r.into(&form)
 	form.Name = string(account.Name)
+	if form.Confirm == views.ConfirmBack {
+		return s.drawEditAccount(r, account, form, r.Render)
+	}
 	spec, err := accountSpec(form)
+	if err == nil && form.Confirm != views.ConfirmYes && spec.Plan != account.Plan.Name {
+		over, effectErr := s.store.AccountPlanEffect(r.Context(), r.Actor.Scope(r.need), account.ID, spec.Plan)
+		if len(over) > 0 {
+			return s.confirmAccountPlan(r, account, form, over)
+		}
+		if hosting.KindOf(effectErr) != hosting.NotFound { // a plan that is none is refused by its change
+			err = effectErr
+		}
+	}
 	if err == nil {
 		spec.Name = account.Name
 		_, err = s.store.UpdateAccount(r.Context(), r.Actor, account.ID, spec)
@@ -289,6 +301,22 @@ func (s *server) updateAccount(r *Request) error {
 	}
 	r.Flash("account.updated", spec.Label)
 	return r.Redirect("/admin/accounts/%d", account.ID)
+}
+
+// confirmAccountPlan says which limits an association would be over with
+// another plan, before it gets it.
+func (s *server) confirmAccountPlan(r *Request, account store.AccountRow, form views.AccountForm, over []hosting.Excess) error {
+	plans, err := s.plans(r)
+	if err != nil {
+		return err
+	}
+	params := views.AccountPlanParams{Account: account.Account, Plan: form.Plan, Form: form, Excesses: over}
+	for _, plan := range plans {
+		if string(plan.Name) == form.Plan {
+			params.Plan = orName(plan.Label, form.Plan)
+		}
+	}
+	return r.page(func(p views.Page) error { return r.Render(views.AdminAccountPlanPage(p, params)) })
 }
 
 // suspendAccount is POST /admin/accounts/:id/suspend.

@@ -86,7 +86,12 @@ func (s *server) showBulk(r *Request) error {
 		}
 		params.Plan = orName(plan.Label, string(report.Plan))
 	}
-	return r.page(func(p views.Page) error { return r.Render(views.AdminBulkPage(p, params)) })
+	return r.page(func(p views.Page) error {
+		if r.partial() {
+			return r.Render(views.BulkPart(p, params))
+		}
+		return r.Render(views.AdminBulkPage(p, params))
+	})
 }
 
 // startBulk is POST /admin/bulk/:id/start.

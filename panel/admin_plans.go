@@ -149,7 +149,18 @@ func (s *server) showPlan(r *Request) error {
 	return s.drawPlan(r, &row, form, r.Render)
 }
 
-// updatePlan is POST /admin/plans/:id. The short name stays.
+// confirmPlan says who would be over which limit before limits change.
+func (s *server) confirmPlan(r *Request, row store.PlanRow, spec hosting.PlanSpec, form views.PlanForm) error {
+	effects, err := s.store.PlanEffects(r.Context(), r.Actor.Scope(r.need), row.Name, spec)
+	if err != nil {
+		return err
+	}
+	params := views.PlanConfirmParams{Plan: row.Plan, Accounts: row.Accounts, Form: form, Effects: effects}
+	return r.page(func(p views.Page) error { return r.Render(views.AdminPlanConfirmPage(p, params)) })
+}
+
+// updatePlan is POST /admin/plans/:id. The short name stays; other limits are
+// confirmed first.
 func (s *server) updatePlan(r *Request) error {
 	row, err := r.plan()
 	if err != nil {
@@ -158,7 +169,13 @@ func (s *server) updatePlan(r *Request) error {
 	var form views.PlanForm
 	r.into(&form)
 	form.Name = string(row.Name)
+	if form.Confirm == views.ConfirmBack {
+		return s.drawPlan(r, &row, form, r.Render)
+	}
 	spec, err := planSpec(form)
+	if err == nil && form.Confirm != views.ConfirmYes && !row.SameLimits(store.PlanOf(spec)) {
+		return s.confirmPlan(r, row, spec, form)
+	}
 	if err == nil {
 		spec.Name = row.Name
 		_, err = s.store.UpdatePlan(r.Context(), r.Actor, row.Name, spec)

@@ -68,6 +68,7 @@ type AccountForm struct {
 	PersonName string `form:"person_name"`
 	Email      string `form:"email"`
 	Role       string `form:"role"`
+	Confirm    string `form:"confirm"` // ConfirmYes or ConfirmBack, after the page that says what it does
 	Errors     Errors `form:"-"`
 }
 
@@ -151,6 +152,7 @@ type PlanForm struct {
 	FTPLogins  string `form:"ftp_logins"`
 	DiskMB     string `form:"disk_mb"`
 	DatabaseMB string `form:"database_mb"`
+	Confirm    string `form:"confirm"` // ConfirmYes or ConfirmBack, after the page that says what it does
 	Errors     Errors `form:"-"`
 }
 

@@ -25,6 +25,7 @@ type BulkForm struct {
 // ended by POST /admin/bulk/:id/stop.
 //
 //	templ AdminBulkPage(page Page, p BulkParams) // GET /admin/bulk/:id
+//	templ BulkPart(page Page, p BulkParams)      // the same, asked for by htmx
 type BulkParams struct {
 	Report hosting.BulkReport
 	Plan   string // what the plan that they get is called

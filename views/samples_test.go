@@ -47,6 +47,10 @@ func samples() []sample {
 			{ID: 8, AccountID: 12, PersonID: 6, Author: "theo@cancale.example", Text: "<b>Rappelée</b>", CreatedAt: now.AddDate(0, -2, 0)},
 			{ID: 7, AccountID: 12, Author: "cli:root", Text: strings.Repeat("anticonstitutionnellement", 9), CreatedAt: now.AddDate(-1, 0, 0)},
 		}
+		effects = []hosting.PlanEffect{
+			{Account: baie, Excesses: []hosting.Excess{{Limit: "disk_mb", Used: 4 << 30, Most: 2 << 30}, {Limit: "database_mb", Used: 600 << 20, Most: 512 << 20}, {Limit: "sites", Used: 6, Most: 1}, {Limit: "databases", Used: 3, Most: 1}, {Limit: "ftp_logins", Used: 3, Most: 2}}},
+			{Account: cafe, Excesses: []hosting.Excess{{Limit: "sites", Used: 2, Most: 1}}},
+		}
 		room      = Room{Plan: solidaire, Usage: hosting.Usage{Sites: 6, Databases: 5, FTPLogins: 3}, Space: hosting.Space{Used: 9_800 << 20, Bin: 300 << 20, Limit: 10_240 << 20}}
 		unlimited = Room{Plan: grande, Usage: hosting.Usage{Sites: 1204}, Space: hosting.Space{Used: 80 << 30, Limit: hosting.Unlimited}}
 	)
@@ -384,10 +388,15 @@ func samples() []sample {
 		{name: "admin-accounts-none", page: AdminAccountsPage(stranger, AdminAccountsParams{List: list("/admin/accounts", "", 0, 1), CanCreate: true})},
 		{name: "admin-accounts-bulk-refused", page: AdminAccountsPage(admin, AdminAccountsParams{List: list("/admin/accounts", "dues=ended", 412, 4), Rows: accounts, Plans: plans, Bulk: BulkForm{Act: "plan", Accounts: []string{"12"}, Errors: errs("all", "bulk.none", "new_plan", "plan.unknown")}})},
 		{name: "admin-bulk-draft", page: AdminBulkPage(admin, BulkParams{Report: bulkReportOf(hosting.BulkDraft, hosting.BulkRenew)})},
-		{name: "admin-bulk-plan", page: AdminBulkPage(admin, BulkParams{Report: bulkReportOf(hosting.BulkDraft, hosting.BulkPlan), Plan: "Solidaire"})},
+		{name: "admin-bulk-plan", page: AdminBulkPage(admin, BulkParams{Report: func() hosting.BulkReport {
+			r := bulkReportOf(hosting.BulkDraft, hosting.BulkPlan)
+			r.Over = effects
+			return r
+		}(), Plan: "Solidaire"})},
 		{name: "admin-bulk-nothing", page: AdminBulkPage(admin, BulkParams{Report: hosting.BulkReport{Bulk: hosting.Bulk{Act: hosting.BulkResume, State: hosting.BulkDraft}, Total: 2, Refused: []hosting.BulkReason{{Why: "bulk.why_live", N: 2, First: []string{"Souffle en Baie", "<b>Voile</b>"}}}}})},
 		{name: "admin-bulk-running", page: AdminBulkPage(admin, BulkParams{Report: bulkReportOf(hosting.BulkRunning, hosting.BulkSuspend)})},
 		{name: "admin-bulk-ended", page: AdminBulkPage(admin, BulkParams{Report: bulkReportOf(hosting.BulkEnded, hosting.BulkSuspend)})},
+		{name: "part-bulk-running", bare: true, page: BulkPart(admin, BulkParams{Report: bulkReportOf(hosting.BulkRunning, hosting.BulkRenew)})},
 		{name: "admin-bulk-well", page: AdminBulkPage(admin, BulkParams{Report: hosting.BulkReport{Bulk: hosting.Bulk{Act: hosting.BulkRenew, State: hosting.BulkEnded}, Total: 1, Done: 1}})},
 		{name: "admin-account-new", page: AdminAccountNewPage(admin, AccountNewParams{Form: AccountForm{Plan: "solidaire", Label: "Le Fil Clair", Name: "fil clair", Errors: errs("name", "account.name_invalid", "email", "email.invalid")}, Plans: plans})},
 		{name: "admin-import", page: AdminImportPage(admin, ImportParams{})},
@@ -418,6 +427,9 @@ func samples() []sample {
 		{name: "admin-settings-refused", page: SettingsPage(admin, ftpSettings(errs("ftp.passive_last", "settings.passive_few", "ftp.host", "host.invalid", "ftp.idle_seconds", "host.invalid", "ftp.tls_reuse", "settings.reuse_without_tls")))},
 		{name: "admin-plan-new", page: AdminPlanPage(admin, PlanParams{Form: PlanForm{Sites: "-4", Errors: errs("sites", "plan.limit_invalid", "name", "plan.name_invalid")}})},
 		{name: "admin-plan", page: AdminPlanPage(admin, PlanParams{Plan: &solidaire, Form: PlanForm{Label: "Solidaire", Sites: "8", DiskMB: "10240"}, Accounts: 25})},
+		{name: "admin-plan-confirm", page: AdminPlanConfirmPage(admin, PlanConfirmParams{Plan: solidaire, Accounts: 25, Form: PlanForm{Sites: "2"}, Effects: effects})},
+		{name: "admin-plan-confirm-none", page: AdminPlanConfirmPage(admin, PlanConfirmParams{Plan: grande, Form: PlanForm{Sites: "2"}})},
+		{name: "admin-account-plan", page: AdminAccountPlanPage(admin, AccountPlanParams{Account: baie, Plan: "Découverte", Form: AccountForm{Label: "Souffle", Note: "a\nb"}, Excesses: effects[0].Excesses})},
 		{name: "admin-plan-unused", page: AdminPlanPage(admin, PlanParams{Plan: &grande, Form: PlanForm{Label: "Grande"}})},
 		{name: "admin-persons", page: AdminPersonsPage(admin, AdminPersonsParams{List: list("/admin/persons", "", 4, 1), Rows: []PersonRow{{maelle, []string{"Souffle en Baie", "Le Café des Proches"}}, {ines, nil}, {theo, nil}}})},
 		{name: "admin-person-new", page: AdminPersonNewPage(admin, PersonForm{Account: "fil-clair", As: "webmaster", Language: "fr"})},

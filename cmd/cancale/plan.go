@@ -35,6 +35,7 @@ func planCommand() *cobra.Command {
 		cmd.Flags().Var(newLimit(), "disk-mb", "disk space in MB, or unlimited")
 		cmd.Flags().Var(newLimit(), "database-mb", "size of one database in MB, or unlimited")
 	}
+	update.Flags().Bool("dry-run", false, "change nothing: list the accounts that would be over a lower limit")
 	return noun("plan", "Sets of limits",
 		create,
 		&cobra.Command{Use: "list", Short: "List the plans", Args: cobra.NoArgs, RunE: run(listPlans)},
@@ -122,11 +123,69 @@ func updatePlan(ctx context.Context, v *verb, args []string) error {
 	if err != nil {
 		return err
 	}
+	if dry, err := v.cmd.Flags().GetBool("dry-run"); err != nil || dry {
+		return errors.Join(err, v.answerEffects(ctx, row, spec))
+	}
 	plan, err := v.store.UpdatePlan(ctx, v.actor, row.Name, spec)
 	if err != nil {
 		return err
 	}
 	return v.answerPlan(ctx, viewPlan(plan, row.Accounts))
+}
+
+// effectView is an account that would be over lower limits.
+type effectView struct {
+	Account hosting.AccountName `json:"account"`
+	Label   string              `json:"label"`
+	Over    []excessView        `json:"over"`
+}
+
+type excessView struct {
+	Limit string `json:"limit"`
+	Used  int64  `json:"used"` // things, or bytes
+	Most  int64  `json:"most"`
+}
+
+// effectsView is a plan as it would be, and who would be over its limits.
+type effectsView struct {
+	planView
+	Over []effectView `json:"over"`
+}
+
+func (v *verb) answerEffects(ctx context.Context, row store.PlanRow, spec hosting.PlanSpec) error {
+	effects, err := v.store.PlanEffects(ctx, v.scope(hosting.AdminRead), row.Name, spec)
+	if err != nil {
+		return err
+	}
+	answer := effectsView{viewPlan(store.PlanOf(spec), row.Accounts), []effectView{}}
+	lines := [][]string{{i18n.T(ctx, "cli.name"), i18n.T(ctx, "cli.label"), i18n.T(ctx, "cli.over")}}
+	for _, e := range effects {
+		view := effectView{Account: e.Account.Name, Label: e.Account.Label}
+		for _, x := range e.Excesses {
+			view.Over = append(view.Over, excessView(x))
+			lines = append(lines, []string{string(e.Account.Name), e.Account.Label, sayExcess(ctx, x)})
+		}
+		answer.Over = append(answer.Over, view)
+	}
+	return v.answer(answer, func(w io.Writer) error {
+		if len(effects) == 0 {
+			_, err := io.WriteString(w, i18n.T(ctx, "effect.none")+"\n")
+			return err
+		}
+		return table(w, lines)
+	})
+}
+
+// sayExcess is what is beyond a limit, in words.
+func sayExcess(ctx context.Context, x hosting.Excess) string {
+	name, say := "cli."+x.Limit, i18n.Number
+	switch x.Limit {
+	case "disk_mb":
+		name, say = "cli.disk", i18n.Bytes
+	case "database_mb":
+		name, say = "cli.database_size", i18n.Bytes
+	}
+	return i18n.T(ctx, "effect.line", i18n.T(ctx, name), say(ctx, x.Used), say(ctx, x.Most))
 }
 
 // planSpec is what the flags ask for, on top of what was before.

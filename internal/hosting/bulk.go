@@ -80,6 +80,7 @@ type BulkReport struct {
 	Done    int
 	First   []string // of those that it will be done to
 	Refused []BulkReason
+	Over    []PlanEffect // of a draft: who will be over limits of the new plan
 }
 
 // RefusedCount is to how many it cannot, or could not, be done.

@@ -145,6 +145,16 @@ func previewBulk(db *gorm.DB, report *hosting.BulkReport) error {
 	if err != nil {
 		return err
 	}
+	if report.Act == hosting.BulkPlan {
+		after, err := one[hosting.Plan](db, "SELECT * FROM plans WHERE id = ?", plan)
+		if err != nil {
+			return err
+		}
+		report.Over, err = effects(db, after, " FROM bulk_accounts b JOIN accounts a ON a.id = b.account_id WHERE b.bulk_id = ? AND a.removing = 0", []any{report.ID})
+		if err != nil {
+			return err
+		}
+	}
 	at := map[string]int{}
 	for _, r := range rows {
 		report.Total++

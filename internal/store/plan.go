@@ -47,7 +47,7 @@ func (s *Store) CreatePlan(ctx context.Context, actor hosting.Actor, spec hostin
 		if err := errors.Join(t.allowPlatform(hosting.AdminPlans), spec.Check()); err != nil {
 			return err
 		}
-		plan = planOf(spec)
+		plan = PlanOf(spec)
 		plan.CreatedAt = t.now
 		if err := t.Table("plans").Create(&plan).Error; err != nil {
 			return planTaken(err, spec.Name)
@@ -70,7 +70,7 @@ func (s *Store) UpdatePlan(ctx context.Context, actor hosting.Actor, name hostin
 		if err != nil {
 			return err
 		}
-		plan = planOf(spec)
+		plan = PlanOf(spec)
 		plan.ID, plan.CreatedAt = before.ID, before.CreatedAt
 		if t.same = plan == before; t.same {
 			return nil
@@ -108,7 +108,8 @@ func (s *Store) DeletePlan(ctx context.Context, actor hosting.Actor, name hostin
 	})
 }
 
-func planOf(spec hosting.PlanSpec) hosting.Plan {
+// PlanOf is the plan that a spec describes, without its number.
+func PlanOf(spec hosting.PlanSpec) hosting.Plan {
 	return hosting.Plan{
 		Name: spec.Name, Label: spec.Label,
 		Sites: spec.Sites, Databases: spec.Databases, FTPLogins: spec.FTPLogins, DiskMB: spec.DiskMB,
