@@ -69,7 +69,7 @@ func (s *Store) DraftBulk(ctx context.Context, actor hosting.Actor, spec BulkSpe
 			c = AccountFilter{}.conditions(scope).and("a.id IN ?", append(spec.Accounts, 0))
 		}
 		added := db.Exec("INSERT INTO bulk_accounts (bulk_id, account_id, name, label, expires, state, reason)"+
-			" SELECT ?, a.id, a.name, a.label, a.expires, 'waiting', '' FROM accounts a JOIN plans p ON p.id = a.plan_id"+c.where(), append([]any{bulk.ID}, c.args...)...)
+			" SELECT ?, a.id, a.name, a.label, a.expires, 'waiting', '' FROM accounts a"+c.where(), append([]any{bulk.ID}, c.args...)...)
 		if added.Error == nil && added.RowsAffected == 0 {
 			return hosting.Refuse(hosting.Invalid, "all", "bulk.none")
 		}
