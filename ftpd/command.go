@@ -202,15 +202,14 @@ func help(s *session, arg string) {
 	lines := []string{"Commands, a star at those that are not implemented:"}
 	verbs := slices.Sorted(maps.Keys(s.srv.commands))
 	for chunk := range slices.Chunk(verbs, 8) {
-		line := ""
-		for _, verb := range chunk {
-			star := ""
+		row := make([]string, len(chunk))
+		for i, verb := range chunk {
 			if c, _ := s.srv.commands[verb].(command); c.lacks {
-				star = "*"
+				verb += "*"
 			}
-			line += fmt.Sprintf("%-6s", verb+star)
+			row[i] = fmt.Sprintf("%-5s", verb)
 		}
-		lines = append(lines, strings.TrimRight(line, " "))
+		lines = append(lines, strings.TrimRight(strings.Join(row, " "), " "))
 	}
 	s.replyLines(214, append(lines, "End.")...)
 }
