@@ -7,7 +7,9 @@ import (
 
 func TestExceeds(t *testing.T) {
 	has := Holdings{Usage: Usage{Sites: 3, Databases: 3, FTPLogins: 3}, Disk: 300 << 20, Database: 30 << 20}
-	same := func(n int) Plan { return Plan{Sites: n, Databases: n, FTPLogins: n, DiskMB: 100 * n, DatabaseMB: 10 * n} }
+	same := func(n int) Plan {
+		return Plan{Sites: n, Databases: n, FTPLogins: n, DiskMB: 100 * n, DatabaseMB: 10 * n}
+	}
 	for _, c := range []struct {
 		what          string
 		before, after Plan
