@@ -58,6 +58,43 @@ CREATE TABLE `account_traffic` (
   KEY `account_traffic_day` (`day`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
 
+CREATE TABLE `announcements` (
+  `id` bigint(20) unsigned NOT NULL AUTO_INCREMENT,
+  `title_fr` varchar(150) NOT NULL,
+  `text_fr` text NOT NULL,
+  `title_en` varchar(150) NOT NULL,
+  `text_en` text NOT NULL,
+  `everyone` tinyint(1) NOT NULL,
+  `mailed` tinyint(1) NOT NULL,
+  `until` datetime(6) DEFAULT NULL,
+  `person_id` bigint(20) unsigned NOT NULL,
+  `author` varchar(254) NOT NULL,
+  `created_at` datetime(6) NOT NULL,
+  `edited_at` datetime(6) DEFAULT NULL,
+  PRIMARY KEY (`id`),
+  KEY `announcements_until` (`until`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
+
+CREATE TABLE `announcement_accounts` (
+  `announcement_id` bigint(20) unsigned NOT NULL,
+  `account_id` bigint(20) unsigned NOT NULL,
+  PRIMARY KEY (`announcement_id`,`account_id`),
+  KEY `announcement_accounts_account` (`account_id`),
+  CONSTRAINT `announcement_accounts_account` FOREIGN KEY (`account_id`) REFERENCES `accounts` (`id`) ON DELETE CASCADE,
+  CONSTRAINT `announcement_accounts_announcement` FOREIGN KEY (`announcement_id`) REFERENCES `announcements` (`id`) ON DELETE CASCADE
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
+
+CREATE TABLE `announcement_persons` (
+  `announcement_id` bigint(20) unsigned NOT NULL,
+  `person_id` bigint(20) unsigned NOT NULL,
+  `mailed` tinyint(1) NOT NULL,
+  `dismissed` tinyint(1) NOT NULL,
+  PRIMARY KEY (`announcement_id`,`person_id`),
+  KEY `announcement_persons_person` (`person_id`),
+  CONSTRAINT `announcement_persons_announcement` FOREIGN KEY (`announcement_id`) REFERENCES `announcements` (`id`) ON DELETE CASCADE,
+  CONSTRAINT `announcement_persons_person` FOREIGN KEY (`person_id`) REFERENCES `persons` (`id`) ON DELETE CASCADE
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
+
 CREATE TABLE `audit_entries` (
   `id` bigint(20) unsigned NOT NULL AUTO_INCREMENT,
   `at` datetime(6) NOT NULL,

@@ -66,6 +66,13 @@ func accessTable(w *world) []access {
 	drafted, err := w.store.DraftBulk(w.t.Context(), boss, store.BulkSpec{Act: hosting.BulkRenew, Accounts: []hosting.AccountID{w.account.ID}})
 	w.must(err)
 	bulk := number(drafted.ID)
+	newAnnouncement := func(w *world, _ string) string {
+		draft, err := w.store.DraftBulk(w.t.Context(), boss, store.BulkSpec{Act: hosting.BulkAnnounce, Accounts: []hosting.AccountID{w.account.ID}})
+		w.must(err)
+		a, _, err := w.store.CreateAnnouncement(w.t.Context(), boss, hosting.AnnouncementSpec{TitleFR: "Coupure", TextFR: "Mardi", Until: new(time.Now().Add(time.Hour))}, draft.ID)
+		w.must(err)
+		return number(a.ID)
+	}
 	newNote := func(w *world, _ string) string {
 		note, err := w.store.AddAccountNote(w.t.Context(), boss, w.account.ID, "Rappelée")
 		w.must(err)
@@ -313,6 +320,14 @@ func accessTable(w *world) []access {
 		{route: "GET /admin/bulk/:id", path: "/admin/bulk/" + bulk, want: "   303   403   403   403   403   404   200"},
 		{route: "POST /admin/bulk/:id/start", path: "/admin/bulk/" + bulk + "/start", from: "/", want: "403 403 403 403 403 404 303"},
 		{route: "POST /admin/bulk/:id/stop", path: "/admin/bulk/" + bulk + "/stop", from: "/", want: "403 403 403 403 403 404 303"},
+		{route: "GET /admin/announcements", want: "                            303   403   403   403   403   403   200"},
+		{route: "GET /admin/announcements/new", want: "                        303   403   403   403   403   403   200"},
+		{route: "POST /admin/announcements/new", want: "                       403   403   403   403   403   403   422"},
+		{route: "GET /admin/announcements/:id", path: "/admin/announcements/{}", prepare: newAnnouncement, want: "303 403 403 403 403 403 200"},
+		{route: "POST /admin/announcements/:id", path: "/admin/announcements/{}", prepare: newAnnouncement, want: "403 403 403 403 403 403 422"},
+		{route: "POST /admin/announcements/:id/end", path: "/admin/announcements/{}/end", prepare: newAnnouncement, from: "/", want: "403 403 403 403 403 403 303"},
+		{route: "POST /admin/announcements/:id/delete", path: "/admin/announcements/{}/delete", prepare: newAnnouncement, from: "/", want: "403 403 403 403 403 403 303"},
+		{route: "POST /announcements/:id/dismiss", path: "/announcements/{}/dismiss", prepare: newAnnouncement, from: "/", want: "403 404 303 303 303 303 303"},
 		{route: "GET /admin/plans", want: "                                    303   403   403   403   403   403   200"},
 		{route: "GET /admin/plans/new", want: "                                303   403   403   403   403   403   200"},
 		{route: "POST /admin/plans/new", want: "                               403   403   403   403   403   403   422"},

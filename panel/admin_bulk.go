@@ -64,6 +64,9 @@ func (s *server) draftBulk(r *Request) error {
 	if err != nil {
 		return err
 	}
+	if act == hosting.BulkAnnounce {
+		return r.Redirect("/admin/announcements/new?bulk=%d", bulk.ID)
+	}
 	return r.Redirect("/admin/bulk/%d", bulk.ID)
 }
 
@@ -77,6 +80,9 @@ func (s *server) showBulk(r *Request) error {
 	report, err := s.store.Bulk(r.Context(), r.Actor, hosting.BulkID(id))
 	if err != nil {
 		return err
+	}
+	if report.Act == hosting.BulkAnnounce && report.State == hosting.BulkDraft { // it has to be written first
+		return r.Redirect("/admin/announcements/new?bulk=%d", id)
 	}
 	params := views.BulkParams{Report: report}
 	if report.Plan != "" {

@@ -38,6 +38,11 @@ func (r *Request) shell() (views.Page, error) {
 			return views.Page{}, err
 		}
 	}
+	if current != nil && page.Behalf == nil && page.Person.ID != 0 {
+		if page.Banners, err = r.srv.store.Banners(r.ctx, r.Actor.Scope(hosting.AccountRead), current.ID, page.Person.ID); err != nil {
+			return views.Page{}, err
+		}
+	}
 	if r.unsafe() { // a refused form: its page is the one to come back to
 		page.Path = r.path()
 	}

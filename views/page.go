@@ -28,9 +28,10 @@ type Page struct {
 	Restored bool              // the form is filled in again after the session had ended; not sent yet
 	Path     string            // this page, to come back to after a change of language, theme or association
 	Now      time.Time
-	Behalf   *hosting.Account // in whose place somebody of the team acts
-	Requests int              // of all associations, that wait for the team; for the team only
-	Answers  int              // of the team, to this association, that nobody closed
+	Behalf   *hosting.Account       // in whose place somebody of the team acts
+	Requests int                    // of all associations, that wait for the team; for the team only
+	Answers  int                    // of the team, to this association, that nobody closed
+	Banners  []hosting.Announcement // to this association, that the person has not put away
 }
 
 // AccountChoice is an association in the switcher. Choosing is a POST to

@@ -40,6 +40,7 @@ const (
 	AdminAccounts Permission = "admin.accounts" // create, edit and remove associations
 	AdminSuspend  Permission = "admin.suspend"  // suspend and resume associations
 	AdminNotes    Permission = "admin.notes"    // what the team notes of associations, for itself
+	AdminAnnounce Permission = "admin.announce" // tell associations something
 	AdminPlans    Permission = "admin.plans"
 	AdminPersons  Permission = "admin.persons"
 	AdminAudit    Permission = "admin.audit"
@@ -56,7 +57,7 @@ var roleMay = map[Role][]Permission{
 }
 
 var platformMay = map[PlatformRole][]Permission{
-	Administrator: {AdminRead, AdminAccounts, AdminSuspend, AdminNotes, AdminPlans, AdminPersons, AdminAudit, AdminSettings, AdminMails, AdminRequests, AdminActAs},
+	Administrator: {AdminRead, AdminAccounts, AdminSuspend, AdminNotes, AdminAnnounce, AdminPlans, AdminPersons, AdminAudit, AdminSettings, AdminMails, AdminRequests, AdminActAs},
 	Technician:    {AdminRead, AdminSuspend, AdminNotes, AdminAudit, AdminRequests},
 }
 

@@ -16,10 +16,12 @@ const (
 	BulkResume  BulkAct = "resume"
 	BulkPlan    BulkAct = "plan"
 	BulkRenew   BulkAct = "renew"
+	// BulkAnnounce writes to owners; what is told is an Announcement.
+	BulkAnnounce BulkAct = "announce"
 )
 
 // BulkActs are those that a person chooses from.
-var BulkActs = []BulkAct{BulkRenew, BulkPlan, BulkSuspend, BulkResume}
+var BulkActs = []BulkAct{BulkRenew, BulkPlan, BulkSuspend, BulkResume, BulkAnnounce}
 
 // ParseBulkAct accepts the name of an act.
 func ParseBulkAct(field, s string) (BulkAct, error) {
@@ -31,8 +33,11 @@ func ParseBulkAct(field, s string) (BulkAct, error) {
 
 // Needs is the permission that the act asks for.
 func (a BulkAct) Needs() Permission {
-	if a == BulkSuspend || a == BulkResume {
+	switch a {
+	case BulkSuspend, BulkResume:
 		return AdminSuspend
+	case BulkAnnounce:
+		return AdminAnnounce
 	}
 	return AdminAccounts
 }
@@ -55,8 +60,8 @@ const (
 type Bulk struct {
 	ID             BulkID
 	Act            BulkAct
-	Plan           PlanName // that they get
-	AnnouncementID uint64   // that is sent to them
+	Plan           PlanName       // that they get
+	AnnouncementID AnnouncementID // that is sent to them
 	PersonID       PersonID
 	Actor          string
 	Source         string

@@ -68,14 +68,20 @@ func (s *Store) DraftBulk(ctx context.Context, actor hosting.Actor, spec BulkSpe
 		if !spec.All {
 			c = AccountFilter{}.conditions(scope).and("a.id IN ?", append(spec.Accounts, 0))
 		}
-		added := db.Exec("INSERT INTO bulk_accounts (bulk_id, account_id, name, label, expires, state, reason)"+
-			" SELECT ?, a.id, a.name, a.label, a.expires, 'waiting', '' FROM accounts a"+c.where(), append([]any{bulk.ID}, c.args...)...)
+		added := fillBulk(db, bulk.ID, c)
 		if added.Error == nil && added.RowsAffected == 0 {
 			return hosting.Refuse(hosting.Invalid, "all", "bulk.none")
 		}
 		return added.Error
 	})
 	return bulk, err
+}
+
+// fillBulk adds to an act on many accounts those accounts a, with plans p, that
+// conditions choose.
+func fillBulk(db *gorm.DB, id hosting.BulkID, c *conditions) *gorm.DB {
+	return db.Exec("INSERT INTO bulk_accounts (bulk_id, account_id, name, label, expires, state, reason)"+
+		" SELECT ?, a.id, a.name, a.label, a.expires, 'waiting', '' FROM accounts a"+c.where(), append([]any{id}, c.args...)...)
 }
 
 // readBulk reads an act that the actor may see: with its permission.
@@ -202,6 +208,9 @@ func (s *Store) StartBulk(ctx context.Context, actor hosting.Actor, id hosting.B
 		if t.same = bulk.State != hosting.BulkDraft; t.same {
 			return nil // a second click
 		}
+		if bulk.Act == hosting.BulkAnnounce {
+			return hosting.Refuse(hosting.Conflict, "", "announcement.unwritten")
+		}
 		if _, err := bulkPlan(t.DB, bulk); err != nil {
 			return err
 		}
@@ -311,6 +320,8 @@ func (s *Store) actOn(ctx context.Context, actor hosting.Actor, bulk hosting.Bul
 			_, err = t.renew(account)
 		case hosting.BulkPlan:
 			err = t.changePlan(account, plan)
+		case hosting.BulkAnnounce:
+			err = t.announce(account, bulk.AnnouncementID)
 		}
 		if err != nil {
 			return err
