@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -128,4 +129,21 @@ func refused(t *testing.T, err error, kind hosting.Kind, field, key string) {
 	if !is || e.Kind != kind || e.Field != field || e.Message.Key != key {
 		t.Errorf("got %v, want %v %q %s", err, kind, field, key)
 	}
+}
+
+// numbers are the numbers from 1 to 10 to the power of digits, as a table with
+// the column seq: MariaDB's own sequences are not for the panel's user.
+func numbers(digits int) string {
+	const digit = "(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)"
+	sum, from, place := "1", "", 1
+	for i := range digits {
+		name := "d" + strconv.Itoa(i)
+		if i > 0 {
+			from += ", "
+		}
+		sum += " + " + name + ".d * " + strconv.Itoa(place)
+		from += digit + " " + name
+		place *= 10
+	}
+	return "(SELECT " + sum + " AS seq FROM " + from + ") numbers"
 }
