@@ -135,15 +135,12 @@ func refused(t *testing.T, err error, kind hosting.Kind, field, key string) {
 // the column seq: MariaDB's own sequences are not for the panel's user.
 func numbers(digits int) string {
 	const digit = "(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)"
-	sum, from, place := "1", "", 1
+	sum, from, place := []string{"1"}, []string{}, 1
 	for i := range digits {
 		name := "d" + strconv.Itoa(i)
-		if i > 0 {
-			from += ", "
-		}
-		sum += " + " + name + ".d * " + strconv.Itoa(place)
-		from += digit + " " + name
+		sum = append(sum, name+".d * "+strconv.Itoa(place))
+		from = append(from, digit+" "+name)
 		place *= 10
 	}
-	return "(SELECT " + sum + " AS seq FROM " + from + ") numbers"
+	return "(SELECT " + strings.Join(sum, " + ") + " AS seq FROM " + strings.Join(from, ", ") + ") numbers"
 }
