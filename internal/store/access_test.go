@@ -48,10 +48,12 @@ func TestNobodySeesWhatIsOthers(t *testing.T) {
 	login, _, err := st.CreateFTPLogin(t.Context(), root, theirs.ID, hosting.FTPSpec{Login: "theirs"})
 	ok(t, err)
 	must(st.AddFTPKey(t.Context(), root, login.ID, aKey(t), "laptop"))(t)
-	must(st.CreatePlan(t.Context(), root, hosting.PlanSpec{Name: "other", Label: "Other"}))(t)
+	must(st.CreatePlan(t.Context(), root, hosting.PlanSpec{Name: "other", Label: "Other", Sites: 5}))(t)
+	must(st.CreatePlan(t.Context(), root, hosting.PlanSpec{Name: "small", Label: "Small"}))(t)
 	must(st.UpdateAccount(t.Context(), root, theirs.ID, hosting.AccountSpec{Plan: "other"}))(t)
 	ok(t, st.AddTransfers(t.Context(), []hosting.Transfer{{At: time.Now(), AccountID: theirs.ID, Who: "theirs", Path: "/"}}))
 	ok(t, inst.OpenNode(t).AddTraffic(t.Context(), nil, map[store.SiteDay]traffic.Day{{Site: site.ID, Day: "2026-11-22"}: {Hits: 1, Names: traffic.Names{Top: map[string]int64{"/": 1}}}}))
+	ok(t, inst.OpenNode(t).RanOutOfMemory(t.Context(), site.ID))
 	them := aPerson(t, st, "them@example.org", hosting.NoRole, store.MembershipSpec{Account: theirs.ID, Role: hosting.Owner})
 	aPerson(t, st, "me@example.org", hosting.NoRole, store.MembershipSpec{Account: mine.ID, Role: hosting.Owner})
 	me := actorOf(t, st, "me@example.org")
@@ -68,12 +70,43 @@ func TestNobodySeesWhatIsOthers(t *testing.T) {
 	ok(t, err)
 	ok(t, st.AnswerRequest(ctx, root, answered.ID, "Yes", true))
 	ok(t, err)
+	aPerson(t, st, "boss@example.org", hosting.Administrator)
+	boss := actorOf(t, st, "boss@example.org")
+	note := must(st.AddAccountNote(ctx, boss, theirs.ID, "theirs"))(t)
+	announced, _, err := st.CreateAnnouncement(ctx, boss, hosting.AnnouncementSpec{TitleFR: "x", TextFR: "y", Until: new(time.Now().Add(time.Hour))}, 0)
+	ok(t, err)
+	ofTheTeam := []string{"Announcement", "Announcements"}
 	count := func(list any, total int, err error) (int, error) { return max(total, reflect.ValueOf(list).Len()), err }
 	found := func(_ any, err error) (int, error) { return 1, err }
 	reads := map[string]func(hosting.Scope) (int, error){
 		"Accounts": func(s hosting.Scope) (int, error) {
 			rows, total, err := st.Accounts(ctx, s, store.AccountFilter{Search: "theirs"})
 			return count(rows, total, err)
+		},
+		"EachAccount": func(s hosting.Scope) (n int, err error) {
+			return n, st.EachAccount(ctx, s, store.AccountFilter{Search: "theirs"}, func(store.AccountRow) error { n++; return nil })
+		},
+		"AccountNote": func(s hosting.Scope) (int, error) { return found(st.AccountNote(ctx, s, theirs.ID, note.ID)) },
+		"AccountNotes": func(s hosting.Scope) (int, error) {
+			rows, total, err := st.AccountNotes(ctx, s, theirs.ID, 1, 10)
+			return count(rows, total, err)
+		},
+		"AccountPlanEffect": func(s hosting.Scope) (int, error) {
+			over, err := st.AccountPlanEffect(ctx, s, theirs.ID, "small")
+			return len(over), err
+		},
+		"PlanEffects": func(s hosting.Scope) (int, error) {
+			over, err := st.PlanEffects(ctx, s, "other", hosting.PlanSpec{Name: "other", Label: "Other"})
+			return len(over), err
+		},
+		"Announcement": func(s hosting.Scope) (int, error) { return found(st.Announcement(ctx, s, announced.ID)) },
+		"Announcements": func(s hosting.Scope) (int, error) {
+			rows, total, err := st.Announcements(ctx, s, 1, 10)
+			return count(rows, total, err)
+		},
+		"Banners": func(s hosting.Scope) (int, error) {
+			rows, err := st.Banners(ctx, s, theirs.ID, them.ID)
+			return len(rows), err
 		},
 		"AccountsAmong": func(s hosting.Scope) (int, error) {
 			rows, err := st.AccountsAmong(ctx, s, []hosting.AccountID{theirs.ID})
@@ -122,7 +155,16 @@ func TestNobodySeesWhatIsOthers(t *testing.T) {
 			rows, total, err := st.Sites(ctx, s, store.SiteFilter{Search: "theirs"})
 			return count(rows, total, err)
 		},
-		"Site":        func(s hosting.Scope) (int, error) { return found(st.Site(ctx, s, site.ID)) },
+		"Site":     func(s hosting.Scope) (int, error) { return found(st.Site(ctx, s, site.ID)) },
+		"SiteHome": func(s hosting.Scope) (int, error) { return found(st.SiteHome(ctx, s, site.ID)) },
+		"OutOfMemory": func(s hosting.Scope) (int, error) {
+			at, err := st.OutOfMemory(ctx, s, site, time.Hour)
+			return min(1, int(at.Unix()-time.Time{}.Unix())), err
+		},
+		"SitesOutOfMemory": func(s hosting.Scope) (int, error) {
+			names, err := st.SitesOutOfMemory(ctx, s, time.Hour)
+			return len(names), err
+		},
 		"SiteChoices": func(s hosting.Scope) (int, error) { return found(st.SiteChoices(ctx, s, site.ID)) },
 		"Tasks": func(s hosting.Scope) (int, error) {
 			rows, err := st.Tasks(ctx, s, site.ID)
@@ -220,7 +262,12 @@ func TestNobodySeesWhatIsOthers(t *testing.T) {
 				t.Errorf("%s: %s sees %d, %v", name, who, n, err)
 			}
 		}
-		if n, err := read(actorOf(t, st, "them@example.org").Scope(hosting.AccountRead)); err != nil || n == 0 {
+		n, err := read(actorOf(t, st, "them@example.org").Scope(hosting.AccountRead))
+		if slices.Contains(ofTheTeam, name) {
+			if n != 0 && err == nil {
+				t.Errorf("%s: a member sees %d", name, n)
+			}
+		} else if err != nil || n == 0 {
 			t.Errorf("%s: its own account sees %d, %v", name, n, err)
 		}
 		if n, err := read(everything); err != nil || n == 0 {
