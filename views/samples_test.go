@@ -66,6 +66,10 @@ func samples() []sample {
 	admin.Person, admin.Actor = boss, hosting.PersonActor(boss, nil, "192.0.2.10", now)
 	quiet := admin
 	admin.Flash = []hosting.Message{hosting.Msg("account.updated", "Souffle en Baie")}
+	announced := hosting.Announcement{ID: 1, TitleFR: "Coupure mardi soir", TextFR: "Les sites s’arrêtent de 22 h à 23 h,\nle temps de changer un disque.", TitleEN: "Outage on Tuesday", TextEN: "Sites stop from 10 to 11 p.m.", Everyone: true, Mailed: true, Until: new(now.AddDate(0, 0, 9)), Author: "Maëlle Kerdoncuff", CreatedAt: now.Add(-3 * time.Hour)}
+	past := hosting.Announcement{ID: 2, TitleFR: "Nouvelle version de PHP", TextFR: "Essayez vos sites.", Until: new(now.AddDate(0, -2, 0)), Author: "Yann", CreatedAt: now.AddDate(0, -3, 0)}
+	told := member
+	told.Banners = []hosting.Announcement{announced, {ID: 4, TitleFR: "<b>Réunion</b>", TextFR: strings.Repeat("longtemps ", 40)}}
 	stranger := Page{CSRF: session, Person: boss, Actor: admin.Actor, Path: "/", Now: now}
 	guest := Public{CSRF: session, Path: "/signin"}
 
@@ -244,6 +248,7 @@ func samples() []sample {
 		{name: "error-unavailable", page: ErrorPage(guest, ErrorParams{Kind: PageDown, Back: "/"})},
 
 		{name: "home", page: HomePage(member, HomeParams{Room: room, Sites: []hosting.Site{failed, live, applying}, Changing: []hosting.Site{applying, pending, removing}, Recent: audit, Failed: 2, Has: hosting.Overview{Sites: map[hosting.State]int{hosting.Live: 3, hosting.Failed: 2, hosting.Suspended: 1}, Databases: map[hosting.State]int{hosting.Live: 4, hosting.Failed: 1}, Tasks: 2}, Answers: answers, CanWrite: true, CanFTP: true, CanBases: true, Now: now})},
+		{name: "home-announced", page: HomePage(told, calm)},
 		{name: "home-calm", page: HomePage(member, calm)},
 		{name: "home-new", page: HomePage(single, HomeParams{Room: unlimited, CanWrite: true})},
 		{name: "home-no-account", page: NoAccountPage(stranger)},
@@ -387,6 +392,14 @@ func samples() []sample {
 		{name: "admin-accounts", page: AdminAccountsPage(admin, AdminAccountsParams{List: list("/admin/accounts", "sort=label&plan=solidaire", 412, 4), Rows: accounts, Plans: plans, CanCreate: true})},
 		{name: "admin-accounts-none", page: AdminAccountsPage(stranger, AdminAccountsParams{List: list("/admin/accounts", "", 0, 1), CanCreate: true})},
 		{name: "admin-accounts-bulk-refused", page: AdminAccountsPage(admin, AdminAccountsParams{List: list("/admin/accounts", "dues=ended", 412, 4), Rows: accounts, Plans: plans, Bulk: BulkForm{Act: "plan", Accounts: []string{"12"}, Errors: errs("all", "bulk.none", "new_plan", "plan.unknown")}})},
+		{name: "admin-announcements", page: AdminAnnouncementsPage(admin, AnnouncementsParams{List: list("/admin/announcements", "", 3, 1), Rows: []AnnouncementRow{
+			{Announcement: announced}, {Announcement: past, Accounts: 12}, {Announcement: hosting.Announcement{ID: 3, TitleFR: "<b>Bonne année</b>", TextFR: "x", Everyone: true, Author: "Maëlle Kerdoncuff", CreatedAt: now.AddDate(0, -11, 0)}},
+		}})},
+		{name: "admin-announcements-none", page: AdminAnnouncementsPage(admin, AnnouncementsParams{List: list("/admin/announcements", "", 0, 1)})},
+		{name: "admin-announcement-new", page: AdminAnnouncementPage(admin, AnnouncementParams{})},
+		{name: "admin-announcement-some", page: AdminAnnouncementPage(admin, AnnouncementParams{To: new(bulkReportOf(hosting.BulkDraft, hosting.BulkRenew)), Form: AnnouncementForm{Bulk: "7", Mail: true}})},
+		{name: "admin-announcement-refused", page: AdminAnnouncementPage(admin, AnnouncementParams{Form: AnnouncementForm{TextEN: "x", Until: "hier", Errors: errs("title_fr", "announcement.unwritten", "until", "announcement.nowhere")}})},
+		{name: "admin-announcement-edit", page: AdminAnnouncementPage(admin, AnnouncementParams{Announcement: &announced, Form: AnnouncementForm{TitleFR: announced.TitleFR, TextFR: announced.TextFR, Until: "2026-12-24"}})},
 		{name: "admin-bulk-draft", page: AdminBulkPage(admin, BulkParams{Report: bulkReportOf(hosting.BulkDraft, hosting.BulkRenew)})},
 		{name: "admin-bulk-plan", page: AdminBulkPage(admin, BulkParams{Report: func() hosting.BulkReport {
 			r := bulkReportOf(hosting.BulkDraft, hosting.BulkPlan)
