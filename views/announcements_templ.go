@@ -402,7 +402,7 @@ func AdminAnnouncementsPage(page Page, p AnnouncementsParams) templ.Component {
 					return nil
 				})
 				templ_7745c5c3_Err = ui.Table(i18n.T(ctx, "nav.announcements"), true, []ui.Col{
-					{Label: i18n.T(ctx, "announcements.one")},
+					{Label: i18n.T(ctx, "announcements.announcement")},
 					{Label: i18n.T(ctx, "announcements.to")},
 					{Label: i18n.T(ctx, "announcements.where")},
 					{Label: i18n.T(ctx, "field.actions"), Quiet: true},
