@@ -65,7 +65,7 @@ func TestRequestsAndUndoInTheBrowser(t *testing.T) {
 	admin.fill("list", strings.Replace(list, "VOILE!", "voile", 1))
 	admin.click("main [name=act][value=check]")
 	admin.click("main [name=act][value=import]")
-	admin.sees("Associations créées : 2")
+	admin.sees("Liste importée")
 	if accounts := in.cancale(t, "account", "list"); !strings.Contains(accounts, "lecture") || !strings.Contains(accounts, "voile") {
 		t.Errorf("imported: %s", accounts)
 	}

@@ -26,13 +26,33 @@ func answering(t *testing.T, answer string) string {
 				return
 			}
 			go func() {
-				go func() { _, _ = io.Copy(io.Discard, c) }()
+				asked := make(chan struct{})
+				go func() {
+					defer close(asked)
+					readRequest(c)
+				}()
 				_, _ = c.Write([]byte(answer))
+				<-asked // who closes before breaks the writing off
 				_ = c.Close()
 			}()
 		}
 	}()
 	return path
+}
+
+// readRequest reads records until that which ends the body, or an error.
+func readRequest(c io.Reader) {
+	const standardIn, header = 5, 8
+	for {
+		var h [header]byte
+		if _, err := io.ReadFull(c, h[:]); err != nil {
+			return
+		}
+		length := int64(h[4])<<8 + int64(h[5])
+		if _, err := io.CopyN(io.Discard, c, length+int64(h[6])); err != nil || h[1] == standardIn && length == 0 {
+			return
+		}
+	}
 }
 
 func printed(text string) string { return string(record(nil, standardOut, []byte(text))) }
