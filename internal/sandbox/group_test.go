@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,11 +10,7 @@ import (
 
 func TestAGroupBoundsAllThatRunsForASite(t *testing.T) {
 	g, err := NewGroups(fmt.Sprintf("cancale-test-%d", os.Getpid()))
-	if errors.Is(err, ErrNoGroups) {
-		t.Log("this machine has no control groups: nothing bounds a site but its resource limits")
-		return
-	}
-	if err != nil {
+	if err != nil { // also ErrNoGroups: what nothing bounds proves nothing
 		t.Fatal(err)
 	}
 	defer func() {
