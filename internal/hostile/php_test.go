@@ -94,10 +94,7 @@ var phpHeavy = []row{
 	{"P23", "more than 200 processes", heavy(func(t *testing.T, w *world) {
 		works(t, "some processes", w.attacker.sh(t, "for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.2 & done; wait; echo all"), "all")
 		_, _ = w.attacker.ask("POST", "/run.php", `shell_exec('for i in $(seq 8); do (for j in $(seq 50); do sleep 4 & done; wait) > /dev/null 2>&1 & done; sleep 1');`)
-		most := 100 // of the resource limit alone
-		if w.bounded(t) {
-			most = 64
-		}
+		const most = 64
 		if n := len(processes(t, w.attacker.uid)); n > most {
 			t.Errorf("%d processes run", n)
 		} else if n < most/2 {
@@ -115,7 +112,7 @@ var phpHeavy = []row{
 			a, err := w.attacker.ask("GET", "/mine.php", "")
 			return err == nil && a.status == 200
 		})
-		if out := strings.TrimSpace(w.attacker.sh(t, "wc -l < tmp/hog; rm -f tmp/hog")); out == "4" && w.bounded(t) {
+		if out := strings.TrimSpace(w.attacker.sh(t, "wc -l < tmp/hog; rm -f tmp/hog")); out == "4" {
 			t.Error("760 MB were held at a time")
 		}
 		w.alive(t)

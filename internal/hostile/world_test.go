@@ -200,19 +200,6 @@ func (w *world) vhost(token string) string {
 	return ""
 }
 
-// bounded reports whether the machine has control groups; doctor must say it
-// when it has not.
-func (w *world) bounded(t *testing.T) bool {
-	t.Helper()
-	if _, err := sandbox.LoadGroups(w.layout.Groups()); err == nil {
-		return true
-	}
-	if out, code := w.refused("doctor"); code == 0 || !strings.Contains(out, "!!  limits.groups") {
-		t.Errorf("there are no control groups, and doctor says nothing of it: %s", out)
-	}
-	return false
-}
-
 // many sends a request so often on one connection, and reads what it is told.
 func (w *world) many(t *testing.T, request string, n int) {
 	t.Helper()
