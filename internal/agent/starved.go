@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"cancale/internal/driver/phpfpm"
@@ -46,10 +44,7 @@ func (a *agent) tellStarved(ctx context.Context) {
 
 // tellStarvedSite takes one of those files away when its site has been told of.
 func (a *agent) tellStarvedSite(ctx context.Context, name string, told map[hosting.SiteID]time.Time) error {
-	number, _ := strings.CutPrefix(name, phpfpm.Name(0)[:len(phpfpm.Name(0))-1])
-	n, err := strconv.ParseUint(number, 10, 64)
-	id := hosting.SiteID(n)
-	if err == nil && phpfpm.Name(id) == name && time.Since(told[id]) >= starvedAgain {
+	if id, ok := phpfpm.SiteOf(name); ok && time.Since(told[id]) >= starvedAgain {
 		if err := a.cfg.Store.RanOutOfMemory(ctx, id); err != nil && hosting.KindOf(err) != hosting.NotFound {
 			return err
 		}

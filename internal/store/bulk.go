@@ -77,7 +77,7 @@ func (s *Store) DraftBulk(ctx context.Context, actor hosting.Actor, spec BulkSpe
 	return bulk, err
 }
 
-// fillBulk adds to an act on many accounts those accounts a, with plans p, that
+// fillBulk adds to an act on many accounts those accounts a that
 // conditions choose.
 func fillBulk(db *gorm.DB, id hosting.BulkID, c *conditions) *gorm.DB {
 	return db.Exec("INSERT INTO bulk_accounts (bulk_id, account_id, name, label, expires, state, reason)"+

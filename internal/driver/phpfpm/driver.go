@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -58,7 +59,16 @@ const (
 )
 
 // Name is how the services call a site's PHP.
-func Name(id hosting.SiteID) string { return "php-" + strconv.FormatUint(uint64(id), 10) }
+func Name(id hosting.SiteID) string { return namePrefix + strconv.FormatUint(uint64(id), 10) }
+
+const namePrefix = "php-"
+
+// SiteOf is the site whose program bears a name; ok is false for any other name.
+func SiteOf(name string) (id hosting.SiteID, ok bool) {
+	n, err := strconv.ParseUint(strings.TrimPrefix(name, namePrefix), 10, 64)
+	id = hosting.SiteID(n)
+	return id, err == nil && Name(id) == name
+}
 
 func specPath(l config.Layout, id hosting.SiteID) string {
 	return filepath.Join(l.Sandbox(), Name(id)+".json")
