@@ -540,17 +540,21 @@ func (s *server) inFolder(r *Request, at filePlace, err error) error {
 	return s.drawFiles(r, at, []hosting.Message{e.Message}, r.Invalid)
 }
 
+// chosenWithMode are the files that are chosen, with the mode of the first.
+func (r *Request) chosenWithMode() (at filePlace, paths []hosting.FilePath, about hosting.FileAbout, err error) {
+	if at, err = r.place(); err != nil {
+		return at, nil, about, err
+	}
+	if paths, err = r.chosenFiles(); err != nil {
+		return at, nil, about, err
+	}
+	about, err = at.files.Entry(r.Context(), paths[0])
+	return at, paths, about, err
+}
+
 // askMode is GET /files/:id/mode.
 func (s *server) askMode(r *Request) error {
-	at, err := r.place()
-	if err != nil {
-		return err
-	}
-	paths, err := r.chosenFiles()
-	if err != nil {
-		return err
-	}
-	about, err := at.files.Entry(r.Context(), paths[0])
+	at, paths, about, err := r.chosenWithMode()
 	if err != nil {
 		return err
 	}
@@ -567,15 +571,7 @@ func (s *server) drawMode(r *Request, at filePlace, paths []hosting.FilePath, ab
 // changeMode is POST /files/:id/mode. The number counts when it was typed, else
 // the boxes.
 func (s *server) changeMode(r *Request) error {
-	at, err := r.place()
-	if err != nil {
-		return err
-	}
-	paths, err := r.chosenFiles()
-	if err != nil {
-		return err
-	}
-	about, err := at.files.Entry(r.Context(), paths[0])
+	at, paths, about, err := r.chosenWithMode()
 	if err != nil {
 		return err
 	}

@@ -16,9 +16,6 @@ type Measured struct {
 	Entries int64 // files and folders
 }
 
-// Add counts another tree, too.
-func (m *Measured) Add(o Measured) { m.Bytes, m.Entries = m.Bytes+o.Bytes, m.Entries+o.Entries }
-
 // Pace keeps measuring from being felt: after each Work of work it rests Rest.
 type Pace struct {
 	Work, Rest time.Duration
