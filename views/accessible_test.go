@@ -55,6 +55,16 @@ const overflow = `(() => {
 	return wide + " px instead of " + screen + ": " + guilty.slice(-3).map(e => e.outerHTML.slice(0, 120)).join(" | ");
 })()`
 
+// squeezed names a table that does not take the width of its card, "" when all
+// do: what surrounds it must not shrink around it.
+const squeezed = `(() => {
+	for (const table of document.querySelectorAll(".card--flush .table-box")) {
+		const card = table.closest(".card--flush"), has = table.getBoundingClientRect().width, may = card.clientWidth;
+		if (has > 0 && has < may * .9) return Math.round(has) + " px of " + may + ": " + table.outerHTML.slice(0, 120);
+	}
+	return "";
+})()`
+
 // visitorPages are what visitors of hosted sites see; internal/pages holds
 // them to these files.
 const visitorPages = "../internal/pages/testdata"
@@ -132,6 +142,9 @@ func look(t *testing.T, ctx context.Context, server, name string) {
 			do(t, ctx, chromedp.EmulateViewport(width, 700))
 			if wide := ask(t, ctx, overflow); wide != "" {
 				t.Errorf("%s, at %d px the page is %s", language, width, wide)
+			}
+			if narrow := ask(t, ctx, squeezed); narrow != "" {
+				t.Errorf("%s, at %d px a table has %s", language, width, narrow)
 			}
 			if *screenshots == "" && width == telephone {
 				ask(t, ctx, `(document.querySelectorAll("details:not(.menu)").forEach(d => d.open = true), "")`)
