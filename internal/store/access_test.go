@@ -300,6 +300,18 @@ func acts(t *testing.T, st *store.Store) map[string]func(hosting.Actor) error {
 		return aPerson(t, st, secret.NewPassword()+"@example.org", hosting.NoRole, store.MembershipSpec{Account: account.ID, Role: hosting.Webmaster})
 	}
 	plan := hosting.PlanSpec{Name: "acts", Label: "Acts"}
+	someday := time.Now().Add(24 * time.Hour)
+	announcement := hosting.AnnouncementSpec{TitleFR: "x", TextFR: "y", Until: &someday}
+	ada := actorOf(t, st, "ada@example.org")
+	note := func() hosting.AccountNoteID { return must(st.AddAccountNote(ctx, ada, account.ID, "x"))(t).ID }
+	announced := func() hosting.AnnouncementID {
+		made, _, err := st.CreateAnnouncement(ctx, ada, announcement, 0)
+		ok(t, err)
+		return made.ID
+	}
+	drafted := func() hosting.BulkID {
+		return must(st.DraftBulk(ctx, ada, store.BulkSpec{Act: hosting.BulkSuspend, Accounts: []hosting.AccountID{spare.ID}}))(t).ID
+	}
 	return map[string]func(hosting.Actor) error{
 		"CreatePlan": func(a hosting.Actor) error { _, err := st.CreatePlan(ctx, a, plan); return err },
 		"UpdatePlan": func(a hosting.Actor) error {
@@ -338,6 +350,28 @@ func acts(t *testing.T, st *store.Store) map[string]func(hosting.Actor) error {
 		"RemoveAccount": func(a hosting.Actor) error {
 			going := must(st.CreateAccount(ctx, root, hosting.AccountSpec{Name: hosting.AccountName("g-" + secret.NewPassword()[:5]), Plan: "asso"}))(t)
 			return st.RemoveAccount(ctx, a, going.ID)
+		},
+		"RenewAccount": func(a hosting.Actor) error {
+			ending := must(st.CreateAccount(ctx, root, hosting.AccountSpec{Name: hosting.AccountName("e-" + secret.NewPassword()[:5]), Plan: "asso", Expires: &someday}))(t)
+			_, err := st.RenewAccount(ctx, a, ending.ID, *ending.Expires, false)
+			return err
+		},
+		"AddAccountNote":     func(a hosting.Actor) error { _, err := st.AddAccountNote(ctx, a, account.ID, "x"); return err },
+		"EditAccountNote":    func(a hosting.Actor) error { return st.EditAccountNote(ctx, a, account.ID, note(), "y") },
+		"RemoveAccountNote":  func(a hosting.Actor) error { return st.RemoveAccountNote(ctx, a, account.ID, note()) },
+		"CreateAnnouncement": func(a hosting.Actor) error { _, _, err := st.CreateAnnouncement(ctx, a, announcement, 0); return err },
+		"UpdateAnnouncement": func(a hosting.Actor) error {
+			changed := announcement
+			changed.TextFR = "z"
+			return st.UpdateAnnouncement(ctx, a, announced(), changed)
+		},
+		"EndAnnouncement":    func(a hosting.Actor) error { return st.EndAnnouncement(ctx, a, announced()) },
+		"RemoveAnnouncement": func(a hosting.Actor) error { return st.RemoveAnnouncement(ctx, a, announced()) },
+		"StartBulk":          func(a hosting.Actor) error { return st.StartBulk(ctx, a, drafted()) },
+		"StopBulk": func(a hosting.Actor) error {
+			id := drafted()
+			ok(t, st.StartBulk(ctx, ada, id))
+			return st.StopBulk(ctx, a, id)
 		},
 		"CreateSite": func(a hosting.Actor) error {
 			_, err := st.CreateSite(ctx, a, account.ID, spec(t, "one.example.org"))
@@ -548,8 +582,12 @@ func acts(t *testing.T, st *store.Store) map[string]func(hosting.Actor) error {
 	}
 }
 
-// notHere are methods with an actor that have tests of their own.
-var notHere = []string{"InviteFirst", "Devices", "BeginFactor", "FactorKey", "ConfirmFactor", "RenewRecovery", "EndFactor"}
+// notHere are methods with an actor that have tests of their own: they need an
+// authenticator, change nothing that anybody else sees, or nothing at all.
+var notHere = []string{
+	"InviteFirst", "Devices", "BeginFactor", "FactorKey", "ConfirmFactor", "RenewRecovery", "EndFactor",
+	"Passkey", "BeginPasskey", "AddPasskey", "RenamePasskey", "RemovePasskey", "Bulk", "DraftBulk", "DismissBanner",
+}
 
 func TestEveryWriteIsAudited(t *testing.T) {
 	st := testenv.Store(t)
