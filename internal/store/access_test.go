@@ -277,6 +277,7 @@ func TestNobodySeesWhatIsOthers(t *testing.T) {
 }
 
 // acts are all methods that take an actor, each done once to something fresh.
+// What only its author may go on with is ada's, an administrator.
 func acts(t *testing.T, st *store.Store) map[string]func(hosting.Actor) error {
 	ctx := t.Context()
 	account := anAccount(t, st, "acts")
