@@ -649,7 +649,8 @@ CREATE TABLE `throttles` (
   `banned` tinyint(1) NOT NULL DEFAULT 0,
   PRIMARY KEY (`subject`),
   KEY `throttles_last` (`last_at`),
-  KEY `throttles_until` (`until`)
+  KEY `throttles_until` (`until`),
+  KEY `throttles_banned` (`banned`,`until`,`last_at`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
 
 CREATE TABLE `traffic_batches` (

@@ -156,21 +156,21 @@ func (s *server) accountNamed(r *Request, typed string) (hosting.AccountID, erro
 
 // auditRows adds to entries the label of the association that each is about.
 func (s *server) auditRows(r *Request, entries []hosting.AuditEntry) ([]views.AuditRow, error) {
-	labels := map[hosting.AccountID]string{0: ""}
+	ids := make([]hosting.AccountID, len(entries))
+	for i, e := range entries {
+		ids[i] = e.AccountID
+	}
+	accounts, err := s.store.AccountsAmong(r.Context(), r.Actor.Scope(hosting.AdminRead), ids)
+	if err != nil {
+		return nil, err
+	}
+	labels := map[hosting.AccountID]string{} // one that is gone has none any more
+	for _, account := range accounts {
+		labels[account.ID] = labelOf(account)
+	}
 	rows := make([]views.AuditRow, len(entries))
 	for i, e := range entries {
-		label, found := labels[e.AccountID]
-		if !found {
-			account, err := s.store.Account(r.Context(), r.Actor.Scope(hosting.AdminRead), e.AccountID)
-			switch {
-			case err == nil:
-				label = labelOf(account.Account)
-			case hosting.KindOf(err) != hosting.NotFound: // one that is gone has no label any more
-				return nil, err
-			}
-			labels[e.AccountID] = label
-		}
-		rows[i] = views.AuditRow{AuditEntry: e, Account: label}
+		rows[i] = views.AuditRow{AuditEntry: e, Account: labels[e.AccountID]}
 	}
 	return rows, nil
 }
