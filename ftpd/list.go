@@ -213,7 +213,11 @@ func factsLine(b []byte, e jail.Entry, wanted facts, m may) []byte {
 		b = append(append(append(b, "perm="...), permissions(info, m)...), ';')
 	}
 	if wanted&factMode != 0 {
-		b = fmt.Appendf(b, "UNIX.mode=%04o;", info.Mode().Perm())
+		b = append(b, "UNIX.mode=0"...)
+		for shift := 6; shift >= 0; shift -= 3 {
+			b = append(b, '0'+byte(info.Mode()>>shift&7))
+		}
+		b = append(b, ';')
 	}
 	b = append(b, ' ')
 	return append(b, shown(e.Name())...)

@@ -195,7 +195,7 @@ func (j *Jail) List(name string, fn func([]Entry) error) error {
 		return err
 	}
 	defer dir.Close()
-	entries := make([]Entry, 0, batch)
+	var entries []Entry
 	for {
 		entries, err = dir.Next(entries[:0])
 		if len(entries) > 0 {
