@@ -495,6 +495,7 @@ func (d *dataConn) spliceTo(f *os.File, room *disk.Writing) (n int64, err error)
 	defer unix.Close(pipe[1])
 	_, _ = unix.FcntlInt(uintptr(pipe[0]), unix.F_SETPIPE_SZ, spliceChunk) // a smaller one will do
 	to, up := int(f.Fd()), d.session.share.up
+	d.gather(spliceChunk / 4)
 	for {
 		_ = d.SetReadDeadline(d.deadline())
 		came, err := d.socket.splice(pipe[1], piece(up, spliceChunk))

@@ -27,6 +27,7 @@ type socket struct {
 	fd            int
 	file          *os.File // the same, once the poller has it
 	patience      time.Duration
+	lowest        int       // how many bytes are worth to be told of; 0 as 1
 	reads, writes time.Time // deadlines, for the poller
 }
 
@@ -125,6 +126,7 @@ func (k *socket) again(events int16, call func() error) error {
 		case !errors.Is(err, unix.EAGAIN):
 			return err
 		case !k.wait(events):
+			k.gather(1) // the poller is to tell of each byte
 			k.file = os.NewFile(uintptr(k.fd), "data")
 			_ = k.file.SetReadDeadline(k.reads)
 			_ = k.file.SetWriteDeadline(k.writes)
@@ -234,6 +236,16 @@ func (k *socket) splice(pipe, n int) (m int, err error) {
 		return err
 	})
 	return m, err
+}
+
+// gather has what comes collected until it is n bytes or all there is, as long as
+// the socket is waited for in a system call: fewer and larger steps of a fast
+// transfer. See SO_RCVLOWAT in socket(7).
+func (k *socket) gather(n int) {
+	if k.file == nil && k.lowest != n {
+		k.lowest = n
+		_ = unix.SetsockoptInt(k.fd, unix.SOL_SOCKET, unix.SO_RCVLOWAT, n) // without it the steps are small
+	}
 }
 
 // received is how many bytes have come.
