@@ -26,19 +26,17 @@ func (s *server) adminHome(r *Request) error {
 		return err
 	}
 	params := views.AdminHomeParams{
-		Accounts:  counts.Accounts,
-		Persons:   counts.Persons,
-		Sites:     counts.Sites,
-		Databases: sum(counts.Databases),
-		FTPLogins: counts.FTPLogins,
-		Services:  services(s.status(r)),
-		CanCreate: r.Actor.Can(hosting.AdminAccounts),
-		CanAudit:  r.Actor.Can(hosting.AdminAudit),
+		Accounts:          counts.Accounts,
+		SuspendedAccounts: counts.Suspended,
+		Persons:           counts.Persons,
+		Sites:             counts.Sites,
+		Databases:         sum(counts.Databases),
+		FTPLogins:         counts.FTPLogins,
+		Services:          services(s.status(r)),
+		CanCreate:         r.Actor.Can(hosting.AdminAccounts),
+		CanAudit:          r.Actor.Can(hosting.AdminAudit),
 	}
-	ctx, scope := r.Context(), r.Actor.Scope(r.need)
-	if _, params.SuspendedAccounts, err = s.store.Accounts(ctx, scope, store.AccountFilter{State: hosting.Suspended, Page: 1, PerPage: 1}); err != nil {
-		return err
-	}
+	ctx := r.Context()
 	work, err := s.store.Work(ctx, adminWork)
 	if err != nil {
 		return err

@@ -42,6 +42,7 @@ func BenchmarkPages(b *testing.B) {
 		{"list of 10,000 sites", owner, "/sites"},
 		{"list, page 200", owner, "/sites?page=200"},
 		{"list, search", owner, "/sites?q=site-77"},
+		{"list, search that finds all", owner, "/sites?q=asso&page=200"},
 		{"one site", owner, "/sites/" + number(one.ID)},
 		{"status of a site", owner, "/sites/" + number(one.ID) + "/status"},
 		{"statistics of a site", owner, "/sites/" + number(one.ID) + "/stats"},

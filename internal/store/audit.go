@@ -51,12 +51,20 @@ const countAudit = 10_000
 func (s *Store) Audit(ctx context.Context, scope hosting.Scope, f AuditFilter) ([]hosting.AuditEntry, int, error) {
 	c := f.conditions(scope)
 	db := s.db.WithContext(ctx)
+	limit, offset := limits(f.Page, f.PerPage)
+	offset = min(offset, countAudit)
+	if f.Search != "" {
+		ids, total, err := found[uint64](db, limit, offset, "SELECT e.id FROM audit_entries e"+c.where()+" ORDER BY e.id DESC LIMIT ?", c.with(countAudit)...)
+		if err != nil || len(ids) == 0 {
+			return []hosting.AuditEntry{}, total, err
+		}
+		rows, err := list[hosting.AuditEntry](db, "SELECT e.* FROM audit_entries e WHERE e.id IN ? ORDER BY e.id DESC", ids)
+		return rows, total, err
+	}
 	total, err := one[int](db, "SELECT COUNT(*) FROM (SELECT 1 FROM audit_entries e"+c.where()+" LIMIT ?) found", c.with(countAudit)...)
 	if err != nil {
 		return nil, 0, err
 	}
-	limit, offset := limits(f.Page, f.PerPage)
-	offset = min(offset, countAudit)
 	rows, err := list[hosting.AuditEntry](db, "SELECT e.* FROM audit_entries e"+c.where()+" ORDER BY e.id DESC LIMIT ? OFFSET ?", c.with(limit, offset)...)
 	return rows, total, err
 }

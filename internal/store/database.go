@@ -30,7 +30,7 @@ type DatabaseRow struct {
 
 var databaseSorts = map[string]string{
 	"name": "d.name", "account": "a.label", "state": "d.state", "created": "d.created_at",
-	"size": "(SELECT u.bytes FROM database_usage u WHERE u.database_id = d.id)",
+	"size": "u.bytes",
 }
 
 const (
@@ -59,8 +59,16 @@ func (s *Store) Databases(ctx context.Context, scope hosting.Scope, f DatabaseFi
 	}
 	limit, offset := limits(f.Page, f.PerPage)
 	by := order(f.Sort, databaseSorts, "name", "d.id")
+	from, sizes := " FROM hosted_databases d", ""
+	switch strings.TrimPrefix(f.Sort, "-") {
+	case "account":
+		from = fromDatabases
+	case "size":
+		sizes = " LEFT JOIN database_usage u ON u.database_id = d.id"
+	}
 	// Sorting ids is ten times cheaper than sorting rows.
-	rows, err := list[DatabaseRow](db, databaseColumns+fromDatabases+" JOIN (SELECT d.id"+fromDatabases+c.where()+by+" LIMIT ? OFFSET ?) page ON page.id = d.id"+by, c.with(limit, offset)...)
+	page := " JOIN (SELECT d.id" + from + sizes + c.where() + by + " LIMIT ? OFFSET ?) page ON page.id = d.id"
+	rows, err := list[DatabaseRow](db, databaseColumns+fromDatabases+page+sizes+by, c.with(limit, offset)...)
 	if err == nil {
 		err = addSizes(db, rows)
 	}

@@ -62,6 +62,15 @@ func limits(page, perPage int) (limit, offset int) {
 	return perPage, max(page-1, 0) * perPage
 }
 
+// found is one page of the ids that a search finds, and how many those are. It
+// is the looking that a search costs, so that all is looked at once and not a
+// second time to be counted.
+func found[T any](db *gorm.DB, limit, offset int, query string, args ...any) (ids []T, total int, err error) {
+	all, err := list[T](db, query, args...)
+	from := min(offset, len(all))
+	return all[from:min(from+limit, len(all))], len(all), err
+}
+
 // order is an ORDER BY of known columns only. "-" before the name turns it;
 // an unknown name is the first of fallback. id makes it exact, so that no row
 // is on two pages.

@@ -61,16 +61,21 @@ func (s *Store) Sites(ctx context.Context, scope hosting.Scope, f SiteFilter) ([
 	}
 	args = append(args, c.args...)
 	db := s.db.WithContext(ctx)
-	total, err := one[int](db, "SELECT COUNT(*)"+from+c.where(), args...)
-	if err != nil {
-		return nil, 0, err
-	}
 	limit, offset := limits(f.Page, f.PerPage)
+	var ids []hosting.SiteID
+	var total int
+	var err error
+	byAccount := ""
 	if strings.TrimPrefix(f.Sort, "-") == "account" {
-		from += " JOIN accounts a ON a.id = s.account_id"
+		byAccount = " JOIN accounts a ON a.id = s.account_id"
 	}
 	// Sorting ids is ten times cheaper than sorting rows.
-	ids, err := list[hosting.SiteID](db, "SELECT s.id"+from+c.where()+order(f.Sort, siteSorts, "host", "s.id")+" LIMIT ? OFFSET ?", append(args, limit, offset)...)
+	sorted := "SELECT s.id" + from + byAccount + c.where() + order(f.Sort, siteSorts, "host", "s.id")
+	if f.Search != "" {
+		ids, total, err = found[hosting.SiteID](db, limit, offset, sorted, args...)
+	} else if total, err = one[int](db, "SELECT COUNT(*)"+from+c.where(), args...); err == nil {
+		ids, err = list[hosting.SiteID](db, sorted+" LIMIT ? OFFSET ?", append(args, limit, offset)...)
+	}
 	if err != nil || len(ids) == 0 {
 		return []SiteRow{}, total, err
 	}

@@ -173,6 +173,7 @@ type Counts struct {
 	Databases map[hosting.State]int
 	FTPLogins int
 	Accounts  int
+	Suspended int // of the accounts
 	Persons   int
 }
 
@@ -185,7 +186,8 @@ func (s *Store) Counts(ctx context.Context) (Counts, error) {
 	}](s.db.WithContext(ctx),
 		"SELECT 'site' AS kind, state, COUNT(*) AS n FROM sites WHERE state <> 'removed' GROUP BY state"+
 			" UNION ALL SELECT 'database', state, COUNT(*) FROM hosted_databases WHERE state <> 'removed' GROUP BY state"+
-			" UNION ALL SELECT 'ftp', '', COUNT(*) FROM ftp_logins WHERE removing = 0 UNION ALL SELECT 'account', '', COUNT(*) FROM accounts WHERE kept_until IS NULL UNION ALL SELECT 'person', '', COUNT(*) FROM persons")
+			" UNION ALL SELECT 'ftp', '', COUNT(*) FROM ftp_logins WHERE removing = 0 UNION ALL SELECT 'account', '', COUNT(*) FROM accounts WHERE kept_until IS NULL"+
+			" UNION ALL SELECT 'suspended', '', COUNT(*) FROM accounts WHERE removing = 0 AND suspended = 1 UNION ALL SELECT 'person', '', COUNT(*) FROM persons")
 	if err != nil {
 		return Counts{}, err
 	}
@@ -200,6 +202,8 @@ func (s *Store) Counts(ctx context.Context) (Counts, error) {
 			counts.FTPLogins = row.N
 		case "account":
 			counts.Accounts = row.N
+		case "suspended":
+			counts.Suspended = row.N
 		case "person":
 			counts.Persons = row.N
 		}
