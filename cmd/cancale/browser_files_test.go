@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -273,9 +272,9 @@ func (in *installation) get(t *testing.T, host, path string, changes ...func(*ht
 // cancale runs a verb on the installation.
 func (in *installation) cancale(t *testing.T, args ...string) string {
 	t.Helper()
-	out, err := exec.Command(in.bin, append([]string{"--data", in.data}, args...)...).CombinedOutput()
+	out, err := in.try(args...)
 	if err != nil {
 		t.Fatalf("cancale %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
-	return string(out)
+	return out
 }
