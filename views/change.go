@@ -50,11 +50,19 @@ func siteLine(ctx context.Context, s hosting.Site) string {
 	state := shown(s.Sync)
 	switch state {
 	case hosting.Live, hosting.Suspended:
+		if inMaintenance(s) {
+			return i18n.T(ctx, "site.line_maintenance", i18n.DateTime(ctx, s.Sync.ChangedAt))
+		}
 		return i18n.T(ctx, "site.line_"+string(state), i18n.DateTime(ctx, s.Sync.ChangedAt))
 	case hosting.Failed:
 		return i18n.T(ctx, "site.line_failed_"+wish(s))
 	}
 	return i18n.T(ctx, "site.line_"+string(state))
+}
+
+// inMaintenance says that a site which answers shows its visitors another page.
+func inMaintenance(s hosting.Site) bool {
+	return shown(s.Sync) == hosting.Live && s.Behaviour.Maintenance.On && !s.Off()
 }
 
 // siteSteps is how far the change of a site is.

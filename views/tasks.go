@@ -66,6 +66,9 @@ func scheduleText(ctx context.Context, s hosting.Schedule) string {
 	case "weekly":
 		return i18n.T(ctx, "schedule.weekly_text", i18n.Weekday(ctx, time.Weekday(w.Day)), clock)
 	case "monthly":
+		if w.Day == 1 {
+			return i18n.T(ctx, "schedule.monthly_first_text", clock)
+		}
 		return i18n.T(ctx, "schedule.monthly_text", strconv.Itoa(w.Day), clock)
 	}
 	return i18n.T(ctx, "schedule.cron_text", string(s))
