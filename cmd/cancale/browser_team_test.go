@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/mail"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -38,7 +39,7 @@ func TestTeamInTheBrowser(t *testing.T) {
 		if p.Sites == nil {
 			return ""
 		}
-		return fmt.Sprint(*p.Sites)
+		return strconv.Itoa(*p.Sites)
 	}
 	before := sites()
 	admin.fill("sites", "1")
@@ -75,7 +76,7 @@ func TestTeamInTheBrowser(t *testing.T) {
 		t.Helper()
 		admin.visit(in.panel + "/admin/settings/mail")
 		admin.fill("mail.host", "127.0.0.1")
-		admin.fill("mail.port", fmt.Sprint(port))
+		admin.fill("mail.port", strconv.Itoa(port))
 		admin.choose("[name='mail.security'][value=none]")
 		admin.fill("mail.platform", "L’Hébergeur")
 		admin.fill("mail.from", "panneau@hebergeur.example")
