@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"cancale/internal/host"
 	"cancale/internal/hostile"
 	"cancale/internal/hosting"
 	"cancale/internal/i18n"
@@ -44,7 +45,7 @@ func (d *doctor) attack(ctx context.Context) (err error) {
 		return err
 	}
 	defer lock.Close()
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := host.Lock(lock); err != nil {
 		return hosting.Refuse(hosting.Conflict, "", "doctor.attack_running")
 	}
 	if d.store, err = openStore(ctx, d.layout); err != nil {

@@ -22,6 +22,7 @@ import (
 	"cancale/internal/config"
 	"cancale/internal/driver/apache"
 	"cancale/internal/ftplink"
+	"cancale/internal/host"
 	"cancale/internal/hosting"
 	"cancale/internal/store"
 )
@@ -51,9 +52,9 @@ func takeLock(path, data string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := host.Lock(lock); err != nil {
 		defer lock.Close()
-		if !errors.Is(err, unix.EWOULDBLOCK) {
+		if !errors.Is(err, host.ErrLocked) {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		pid, err := os.ReadFile(path)

@@ -206,10 +206,6 @@ func (a *agent) tellPHP(ctx context.Context) error {
 	return a.cfg.Store.ServesPHP(ctx, versions)
 }
 
-// lockPatience is how long the lock of another agent is waited for: a program
-// that an agent was about to start when it was killed holds it until it runs.
-const lockPatience = 2 * time.Second
-
 // lock is held as long as the file is open.
 func lock(l config.Layout) (*os.File, error) {
 	path := l.In("run", "agent.lock")
@@ -217,20 +213,14 @@ func lock(l config.Layout) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	for begun := time.Now(); ; time.Sleep(lockPatience / 100) {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return f, nil
+	if err := host.Lock(f); err != nil {
+		_ = f.Close()
+		if errors.Is(err, host.ErrLocked) {
+			err = errors.New("another agent is at work")
 		}
-		if !errors.Is(err, unix.EWOULDBLOCK) || time.Since(begun) > lockPatience {
-			break
-		}
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	_ = f.Close()
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		err = errors.New("another agent is at work")
-	}
-	return nil, fmt.Errorf("%s: %w", path, err)
+	return f, nil
 }
 
 // list names all there is, for a resync, and has what is served besides be
