@@ -18,7 +18,9 @@ var ErrLocked = errors.New("host: locked by another process")
 // open. It waits a second: a program that the holder was about to start when it
 // was killed holds the lock until it runs, some hundredths of a second.
 func Lock(f *os.File) error {
-	for begun := time.Now(); ; time.Sleep(lockPatience / 100) {
+	again := time.NewTicker(lockPatience / 100)
+	defer again.Stop()
+	for begun := time.Now(); ; <-again.C {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		switch {
 		case !errors.Is(err, unix.EWOULDBLOCK):
