@@ -15,6 +15,3 @@ ALTER TABLE hosted_databases
 
 ALTER TABLE sites
   ADD INDEX IF NOT EXISTS sites_account_kept (account_id, kept_until);
-
-ALTER TABLE throttles
-  ADD INDEX IF NOT EXISTS throttles_banned (banned, until, last_at);
