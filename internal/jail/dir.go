@@ -1,11 +1,13 @@
 package jail
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"path"
+	"sync"
 	"syscall"
 	"time"
 	"unsafe"
@@ -16,20 +18,22 @@ import (
 // Dir is a directory that is being listed, for whoever takes its entries one
 // part at a time.
 type Dir struct {
-	jail  *Jail
-	name  string
-	file  *os.File
-	buf   []byte   // what getdents(2) gave
-	names []string // and the names in it
+	jail *Jail
+	name string
+	file *os.File
 }
 
 // dirBuffer holds some 800 entries of a directory. os.File reads in smaller
 // parts and makes three objects of each entry.
 const dirBuffer = 32 << 10
 
+// dirBuffers are for the time of one reading: a directory that is held open, as
+// SFTP lets clients do with many, takes none.
+var dirBuffers = sync.Pool{New: func() any { return new([dirBuffer]byte) }}
+
 // OpenDir opens a directory to be listed.
 func (j *Jail) OpenDir(name string) (*Dir, error) {
-	d := &Dir{jail: j, name: local(name), buf: make([]byte, dirBuffer)}
+	d := &Dir{jail: j, name: local(name)}
 	err := j.id.do(func() (err error) {
 		d.file, err = j.root.OpenFile(d.name, openDir, 0)
 		return err
@@ -46,9 +50,15 @@ func (j *Jail) OpenDir(name string) (*Dir, error) {
 func (d *Dir) Next(entries []Entry) ([]Entry, error) {
 	begun := len(entries)
 	for len(entries) == begun {
-		err := d.jail.id.do(func() (err error) {
-			entries, err = d.read(entries)
-			return err
+		err := d.jail.id.do(func() error {
+			raw, err := d.file.SyscallConn()
+			if err != nil {
+				return err
+			}
+			var failed error
+			// Whoever closes the directory meanwhile waits for the end of this.
+			err = raw.Control(func(fd uintptr) { entries, failed = d.read(int(fd), entries) })
+			return cmp.Or(err, failed)
 		})
 		if err != nil {
 			return entries, err
@@ -59,9 +69,10 @@ func (d *Dir) Next(entries []Entry) ([]Entry, error) {
 
 // read is Next for one buffer, which may hold nothing to be shown. It is called
 // under the site's identity.
-func (d *Dir) read(entries []Entry) ([]Entry, error) {
-	fd := int(d.file.Fd())
-	n, err := unix.ReadDirent(fd, d.buf)
+func (d *Dir) read(fd int, entries []Entry) ([]Entry, error) {
+	buf := dirBuffers.Get().(*[dirBuffer]byte)
+	defer dirBuffers.Put(buf)
+	n, err := unix.ReadDirent(fd, buf[:])
 	switch {
 	case errors.Is(err, unix.EINTR):
 		return entries, nil
@@ -70,9 +81,9 @@ func (d *Dir) read(entries []Entry) ([]Entry, error) {
 	case n <= 0:
 		return entries, io.EOF
 	}
-	_, _, d.names = unix.ParseDirent(d.buf[:n], -1, d.names[:0])
-	files := make([]listed, len(d.names))
-	for i, name := range d.names {
+	_, _, names := unix.ParseDirent(buf[:n], -1, nil)
+	files := make([]listed, len(names))
+	for i, name := range names {
 		if inProgress(name) {
 			continue
 		}
