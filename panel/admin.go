@@ -152,19 +152,29 @@ func (s *server) accountNamed(r *Request, typed string) (hosting.AccountID, erro
 	return 0, err
 }
 
+// labelsOf are the labels of the associations that rows are about. One that is
+// gone has none any more.
+func labelsOf[T any](r *Request, rows []T, of func(T) hosting.AccountID) (map[hosting.AccountID]string, error) {
+	var ids []hosting.AccountID
+	for _, row := range rows {
+		if id := of(row); id != 0 {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	accounts, err := r.srv.store.AccountsAmong(r.Context(), r.Actor.Scope(hosting.AdminRead), slices.Compact(ids))
+	labels := make(map[hosting.AccountID]string, len(accounts))
+	for _, a := range accounts {
+		labels[a.ID] = labelOf(a)
+	}
+	return labels, err
+}
+
 // auditRows adds to entries the label of the association that each is about.
 func (s *server) auditRows(r *Request, entries []hosting.AuditEntry) ([]views.AuditRow, error) {
-	ids := make([]hosting.AccountID, len(entries))
-	for i, e := range entries {
-		ids[i] = e.AccountID
-	}
-	accounts, err := s.store.AccountsAmong(r.Context(), r.Actor.Scope(hosting.AdminRead), ids)
+	labels, err := labelsOf(r, entries, func(e hosting.AuditEntry) hosting.AccountID { return e.AccountID })
 	if err != nil {
 		return nil, err
-	}
-	labels := map[hosting.AccountID]string{} // one that is gone has none any more
-	for _, account := range accounts {
-		labels[account.ID] = labelOf(account)
 	}
 	rows := make([]views.AuditRow, len(entries))
 	for i, e := range entries {

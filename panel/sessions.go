@@ -40,7 +40,7 @@ func (s *server) drawSessions(r *Request, account hosting.AccountID, params view
 	}
 	params.Now = r.now
 	if params.Admin {
-		if params.Labels, err = s.labelsOf(r, params.Rows); err != nil {
+		if params.Labels, err = labelsOf(r, params.Rows, func(l hosting.LiveSession) hosting.AccountID { return l.AccountID }); err != nil {
 			return err
 		}
 	}
@@ -51,26 +51,6 @@ func (s *server) drawSessions(r *Request, account hosting.AccountID, params view
 		}
 		return r.Render(views.SessionsPage(p, params))
 	})
-}
-
-// labelsOf are the labels of the associations that sessions belong to.
-func (s *server) labelsOf(r *Request, rows []hosting.LiveSession) (map[hosting.AccountID]string, error) {
-	var ids []hosting.AccountID
-	for _, l := range rows {
-		if l.AccountID != 0 {
-			ids = append(ids, l.AccountID)
-		}
-	}
-	labels := map[hosting.AccountID]string{}
-	if len(ids) == 0 {
-		return labels, nil
-	}
-	slices.Sort(ids)
-	accounts, err := s.store.AccountsAmong(r.Context(), r.Actor.Scope(hosting.AdminRead), slices.Compact(ids))
-	for _, a := range accounts {
-		labels[a.ID] = labelOf(a)
-	}
-	return labels, err
 }
 
 // endLiveSession is POST /ftp/sessions/:id/end.
