@@ -48,11 +48,11 @@ func changeTitle(ctx context.Context, s hosting.Site) string {
 // when it changes.
 func siteLine(ctx context.Context, s hosting.Site) string {
 	state := shown(s.Sync)
+	if inMaintenance(s) {
+		return i18n.T(ctx, "site.line_maintenance", i18n.DateTime(ctx, s.Sync.ChangedAt))
+	}
 	switch state {
 	case hosting.Live, hosting.Suspended:
-		if inMaintenance(s) {
-			return i18n.T(ctx, "site.line_maintenance", i18n.DateTime(ctx, s.Sync.ChangedAt))
-		}
 		return i18n.T(ctx, "site.line_"+string(state), i18n.DateTime(ctx, s.Sync.ChangedAt))
 	case hosting.Failed:
 		return i18n.T(ctx, "site.line_failed_"+wish(s))

@@ -201,9 +201,9 @@ func (l ftpLoad) figures() []ftpFigure {
 // ftpRun is how long a run lasts at least, of what takes less.
 const ftpRun = 3 * time.Second
 
-// steadily is a measure again and again until it is steady: one transfer of a
-// second differs by half from the next, whoever serves it. The rate of the whole
-// is that of as many equal parts one after the other.
+// steadily measures again and again for as long as a run lasts, and gives the
+// rate of the whole: one transfer of a second differs by half from the next,
+// whoever serves it.
 func steadily(measure func(context.Context, ftpServer) (float64, error)) func(context.Context, ftpServer) (float64, error) {
 	return func(ctx context.Context, s ftpServer) (float64, error) {
 		times, each := 0.0, 0.0

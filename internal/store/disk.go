@@ -97,11 +97,11 @@ func (s *Store) Spaces(ctx context.Context, scope hosting.Scope, accounts []host
 // first, at most so many.
 func (s *Store) DiskUsage(ctx context.Context, scope hosting.Scope, account hosting.AccountID, most int) ([]hosting.DiskUsage, error) {
 	c := scoped(scope, "s.account_id").and("s.account_id = ?", account).and("s.state <> 'removed'")
-	const largest = " ORDER BY GREATEST(COALESCE(u.files + u.drift, 0), 0) + COALESCE(u.bin, 0) DESC, s.id"
+	const largest = " ORDER BY GREATEST(COALESCE(u.files + u.drift, 0), 0) + COALESCE(u.bin, 0) DESC, "
 	// Sorting ids is ten times cheaper than sorting rows.
 	return list[hosting.DiskUsage](s.db.WithContext(ctx), "SELECT s.id AS site_id, s.host, COALESCE(GREATEST(u.files + u.drift, 0), 0) AS files, COALESCE(u.bin, 0) AS bin,"+
 		" COALESCE(u.entries, 0) AS entries, u.measured_at FROM sites s LEFT JOIN disk_usage u ON u.site_id = s.id"+
-		" JOIN (SELECT s.id FROM sites s LEFT JOIN disk_usage u ON u.site_id = s.id"+c.where()+largest+" LIMIT ?) page ON page.id = s.id"+largest, c.with(most)...)
+		" JOIN (SELECT s.id FROM sites s LEFT JOIN disk_usage u ON u.site_id = s.id"+c.where()+largest+"s.id LIMIT ?) page ON page.id = s.id"+largest+"s.host", c.with(most)...)
 }
 
 // DiskSpaces is Spaces for the daemon that writes files, which asks for those
